@@ -1,0 +1,1 @@
+//! Evidence source under the forge's root, for demo and tests.

@@ -1,0 +1,1 @@
+//! Recipe and lock file in; the same image bytes everywhere.

@@ -1,0 +1,1 @@
+//! Image bytes and VM shape in; event list and registers out.

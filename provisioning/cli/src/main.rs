@@ -1,0 +1,3 @@
+//! mint: build, measure, release, boot.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Machines: local QEMU, bare metal, clouds.

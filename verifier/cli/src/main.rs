@@ -1,0 +1,3 @@
+//! assay: verify, inspect, measure, diff, reproduce, explain.
+
+fn main() {}

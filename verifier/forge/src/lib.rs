@@ -1,0 +1,1 @@
+//! Evidence under a test root, every field settable.

@@ -1,0 +1,1 @@
+//! Evidence, collateral, policy and a time in; a verdict out.
