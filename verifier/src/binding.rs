@@ -1,0 +1,142 @@
+//! What evidence is bound to: the nonce that was asked with, and the file or key that the machine vouches for.
+//!
+//! `binding = SHA-512("hallmark/evidence/1" || nonce || bound)`, `bound` being a SHA-256, or 32 zero bytes where nothing is
+//! bound. All parts have fixed lengths, so no two choices give the same input. A TD carries the binding as report_data,
+//! a TPM carries its SHA-256 as extraData (SPECIFICATION, section 1).
+
+use crate::crypto;
+use crate::evidence::Enclosed;
+use crate::report::{Outcome, Report};
+
+const MISMATCH: &str = "binding-mismatch";
+const CONSISTENT: &str = "evidence-consistent";
+
+/// The domain tag.
+pub const DOMAIN: &[u8] = b"hallmark/evidence/1";
+/// `bound` where nothing is bound.
+pub const NOTHING_BOUND: [u8; 32] = [0; 32];
+
+/// What the evidence must be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// To this nonce, and to no file: the evidence is fresh.
+    Nonce([u8; 32]),
+    /// To a file or key of this SHA-256, under whatever nonce the evidence names: the machine vouches for it, at some
+    /// time.
+    Bound([u8; 32]),
+    /// To both.
+    Both {
+        /// The nonce.
+        nonce: [u8; 32],
+        /// SHA-256 of the file or key.
+        bound: [u8; 32],
+    },
+    /// Not asked (`--unbound`): caps the verdict at `authentic`.
+    Unbound,
+}
+
+impl Ask {
+    const fn bound(&self) -> [u8; 32] {
+        match self {
+            Self::Nonce(_) | Self::Unbound => NOTHING_BOUND,
+            Self::Bound(bound) | Self::Both { bound, .. } => *bound,
+        }
+    }
+}
+
+/// The bytes that an authentic quote carries for its guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signed<'a> {
+    /// A TD's report_data: the binding.
+    ReportData(&'a [u8; 64]),
+    /// A TPM's extraData: SHA-256 of the binding.
+    ExtraData(&'a [u8]),
+}
+
+impl Signed<'_> {
+    fn is_of(&self, binding: &[u8; 64]) -> bool {
+        match self {
+            Self::ReportData(data) => *data == binding,
+            Self::ExtraData(data) => *data == crypto::sha256(&[binding]),
+        }
+    }
+
+    const fn field(&self) -> &'static str {
+        match self {
+            Self::ReportData(_) => "report_data",
+            Self::ExtraData(_) => "extraData",
+        }
+    }
+
+    fn hex(&self) -> String {
+        match self {
+            Self::ReportData(data) => hex::encode(data),
+            Self::ExtraData(data) => hex::encode(data),
+        }
+    }
+}
+
+/// The binding of a nonce and of what is bound.
+#[must_use]
+pub fn binding(nonce: &[u8; 32], bound: &[u8; 32]) -> [u8; 64] {
+    crypto::sha512(&[DOMAIN, nonce, bound])
+}
+
+/// Runs `binding-mismatch` and `evidence-consistent`. `signed` is None where no quote is authentic; `enclosed` where the evidence
+/// is a raw quote.
+pub fn evaluate(ask: &Ask, enclosed: Option<&Enclosed>, signed: Option<Signed<'_>>, report: &mut Report) {
+    let Some(signed) = signed else {
+        for slug in [MISMATCH, CONSISTENT] {
+            report.not_run(slug, "no authentic quote says what it is bound to");
+        }
+        return;
+    };
+    mismatch(ask, enclosed, &signed, report);
+    match enclosed {
+        Some(enclosed) => consistent(ask, enclosed, &signed, report),
+        None => report.not_run(CONSISTENT, "a raw quote has no fields beside it"),
+    }
+}
+
+fn mismatch(ask: &Ask, enclosed: Option<&Enclosed>, signed: &Signed<'_>, report: &mut Report) {
+    let (nonce, what) = match ask {
+        Ask::Unbound => return report.not_run(MISMATCH, "not asked (--unbound)"),
+        Ask::Nonce(nonce) => (Some(*nonce), "the nonce asked with"),
+        Ask::Both { nonce, .. } => (Some(*nonce), "the nonce asked with and the file"),
+        Ask::Bound(_) => (enclosed.map(|enclosed| enclosed.nonce), "the file, under the nonce it names"),
+    };
+    let Some(nonce) = nonce else {
+        return report.fail(MISMATCH, "a raw quote names no nonce: the file alone does not give the binding");
+    };
+    let binding = binding(&nonce, &ask.bound());
+    if signed.is_of(&binding) {
+        report.pass(MISMATCH, format_args!("{} binds {what}", signed.field()));
+    } else {
+        let (field, hex, binding) = (signed.field(), signed.hex(), hex::encode(binding));
+        report.fail(MISMATCH, format_args!("{field} is {hex}, not that of {what} (binding {binding})"));
+    }
+}
+
+/// Whether the evidence's own `binding` and `nonce` are the signed ones. They are nobody's proof; but where they contradict what is
+/// signed, something rewrote the document.
+fn consistent(ask: &Ask, enclosed: &Enclosed, signed: &Signed<'_>, report: &mut Report) {
+    if !signed.is_of(&enclosed.binding) {
+        let (field, hex) = (signed.field(), signed.hex());
+        return report.fail(CONSISTENT, format_args!("{field} is {hex}, not that of the evidence's binding"));
+    }
+    let follows = |bound| enclosed.binding == binding(&enclosed.nonce, bound);
+    if follows(&NOTHING_BOUND) || follows(&ask.bound()) {
+        return report
+            .pass(CONSISTENT, format_args!("its nonce and binding are what {} binds", signed.field()));
+    }
+    // The binding is of something else than the evidence's nonce and what we know to be bound. Where the one asked for
+    // holds, we do know: the nonce beside it is another. Else it may be of a file that we were not given.
+    if report.outcome(MISMATCH) == Outcome::Pass {
+        report.fail(CONSISTENT, "the evidence's nonce is not the one that its quote binds");
+    } else {
+        report.pass(CONSISTENT, "its binding is the signed one; it is of a file that was not given");
+    }
+}
+
+#[cfg(test)]
+mod tests;
