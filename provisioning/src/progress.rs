@@ -20,7 +20,7 @@ pub enum Stage {
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Accelerator => "accelerator",
             Self::Tpm => "tpm",
             Self::Firmware => "firmware",

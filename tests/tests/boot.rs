@@ -304,3 +304,15 @@ fn a_boot_marks_the_release_and_signers_stand_for_it() {
     std::fs::write(&release, text).unwrap();
     let _ = run("mint", &["release", "check", &release, "--signer", public.trim()]).exits(1);
 }
+
+#[test]
+fn the_demo_boots_the_image_and_refuses_one_flipped_bit() {
+    if left_out() {
+        return;
+    }
+    let said = run("mint", &["demo", "--vm", "--image", &built("base").file("")]).exits(0);
+    assert!(said.out.lines().all(|l| l.starts_with("SIMULATED  ")), "{}", said.out);
+    assert!(said.out.contains("verdict    the machine that booted it: accepted"), "{}", said.out);
+    assert!(said.out.contains("verdict    the machine that booted that: refused"), "{}", said.out);
+    assert!(said.out.contains("first: pcr11: .initrd"), "{}", said.out);
+}

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use hallmark_guest::evidence::tpm;
-use hallmark_image::deb::Deb;
 use hallmark_image::fetch::Store;
-use hallmark_image::lock::{Lock, Role};
+use hallmark_image::inputs;
+use hallmark_image::lock::Lock;
 use hallmark_provisioning::advice::Advice;
 use hallmark_provisioning::http::Limits;
 use hallmark_provisioning::local::{Plan, Vm};
@@ -20,9 +20,6 @@ use hallmark_provisioning::swtpm::TpmState;
 
 use crate::complaint::Complaint;
 use crate::progress;
-
-/// Where the firmware lies in its package.
-const OVMF: &str = "usr/share/ovmf/OVMF.fd";
 
 /// What to boot, and what to write down.
 #[derive(Args)]
@@ -105,24 +102,24 @@ pub(crate) fn run(options: &Options) -> Result<(), Complaint> {
     if let (Some(path), Some(tpm)) = (&options.policy, &plan.tpm) {
         let name = attestation_key_name(tpm)?;
         fs::write(path, policy(&name)).map_err(|e| Complaint::file("write", path, &e))?;
-        println!("policy     {} names AK {name}", path.display());
+        progress::say(&format!("policy     {} names AK {name}", path.display()));
     }
     let mut tell = |event: &_| progress::line(event);
-    let mut vm = Vm::boot(&plan, &mut tell).map_err(advised)?;
+    let mut vm = Vm::boot(&plan, &mut tell).map_err(|e| advised(&e))?;
     let ready = vm.wait_ready(Duration::from_secs(options.timeout), &mut tell).map_err(|e| {
         let tail = e.tail().map(|t| format!("\nthe console's last lines:\n{t}")).unwrap_or_default();
-        Complaint { what: format!("{e}{tail}"), ..advised(e) }
+        Complaint { what: format!("{e}{tail}"), ..advised(&e) }
     })?;
-    println!("ready      http://{} ({})", vm.address(), ready.detail);
-    println!("console    {}", vm.console().display());
+    progress::say(&format!("ready      http://{} ({})", vm.address(), ready.detail));
+    progress::say(&format!("console    {}", vm.console().display()));
     if let (Some(path), Some(nonce)) = (&options.evidence, &options.nonce) {
         ask(&vm, path, nonce)?;
     }
     if !options.once {
         stay(&vm);
     }
-    let off = vm.power_off(Duration::from_secs(60)).map_err(advised)?;
-    println!("off        {:?} in {:.1} s", off.manner, off.took.as_secs_f64());
+    let off = vm.power_off(Duration::from_secs(60)).map_err(|e| advised(&e))?;
+    progress::say(&format!("off        {:?} in {:.1} s", off.manner, off.took.as_secs_f64()));
     Ok(())
 }
 
@@ -131,16 +128,16 @@ fn plan(options: &Options, state: &Path) -> Result<Plan, Complaint> {
         Some(path) => path.clone(),
         None => locked_firmware(options.cache.as_deref(), state)?,
     };
-    let firmware = Firmware::open(&firmware).map_err(advised)?;
-    let disk = Disk::open(&options.disk, Writes::Discarded).map_err(advised)?;
-    let mut plan = Plan::new(Program::Qemu.locate().map_err(advised)?, firmware, disk, state);
+    let firmware = Firmware::open(&firmware).map_err(|e| advised(&e))?;
+    let disk = Disk::open(&options.disk, Writes::Discarded).map_err(|e| advised(&e))?;
+    let mut plan = Plan::new(Program::Qemu.locate().map_err(|e| advised(&e))?, firmware, disk, state);
     plan.shape = Shape::new(options.memory, options.cpus).map_err(|e| {
         Complaint::unable("shape", "no such machine", e, "see --memory and --cpus in `mint boot --help`")
     })?;
     plan.host_port = options.port;
     if options.tpm {
-        let programs = TpmPrograms::locate().map_err(advised)?;
-        plan.tpm = Some(TpmState::open(&programs, &state.join("tpm")).map_err(advised)?);
+        let programs = TpmPrograms::locate().map_err(|e| advised(&e))?;
+        plan.tpm = Some(TpmState::open(&programs, &state.join("tpm")).map_err(|e| advised(&e))?);
     }
     Ok(plan)
 }
@@ -156,10 +153,8 @@ fn locked_firmware(cache: Option<&Path>, state: &Path) -> Result<PathBuf, Compla
         )
     };
     let lock = Lock::shipped().map_err(|e| failed(&e))?;
-    let package = lock.package(Role::Firmware).map_err(|e| failed(&e))?;
     let store = Store::of_this_machine(cache).map_err(|e| failed(&e))?;
-    let checked = store.fetch(package, &mut progress::download).map_err(|e| failed(&e))?;
-    let firmware = Deb::open(checked.bytes()).and_then(|deb| deb.file(OVMF)).map_err(|e| failed(&e))?;
+    let firmware = inputs::firmware(&store, &lock, &mut progress::download).map_err(|e| failed(&e))?;
     let path = state.join("OVMF.fd");
     fs::write(&path, firmware).map_err(|e| Complaint::file("write", &path, &e))?;
     Ok(path)
@@ -201,7 +196,7 @@ fn ask(vm: &Vm, path: &Path, nonce: &str) -> Result<(), Complaint> {
         ));
     }
     fs::write(path, &answer.body).map_err(|e| Complaint::file("write", path, &e))?;
-    println!("evidence   {}", path.display());
+    progress::say(&format!("evidence   {}", path.display()));
     Ok(())
 }
 
@@ -220,7 +215,7 @@ fn stay(vm: &Vm) {
     }
 }
 
-fn advised(error: impl Advice) -> Complaint {
+fn advised(error: &impl Advice) -> Complaint {
     let (slug, why, hint) = (error.slug(), error.why(), error.hint());
     Complaint::unable(slug, error.to_string(), why, hint)
 }

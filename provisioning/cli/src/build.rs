@@ -39,7 +39,7 @@ pub(crate) struct Options {
     /// Build although the work tree differs from its commit; the release then claims no commit
     #[arg(long)]
     allow_dirty: bool,
-    /// Another version of image and guest; the release then claims no source
+    /// Another version of the guest binary; the release then claims no source
     #[arg(long, value_name = "TEXT")]
     guest_version: Option<String>,
     /// Another kernel command line; the release then claims no source

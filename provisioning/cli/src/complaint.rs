@@ -53,8 +53,8 @@ fn chain_text(why: &impl fmt::Display) -> String {
 impl fmt::Display for Complaint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "error: {}: {}", self.slug, self.what)?;
-        writeln!(out, "why:   {}", self.why)?;
-        write!(out, "hint:  {}", self.hint)
+        writeln!(out, "why: {}", self.why)?;
+        write!(out, "hint: {}", self.hint)
     }
 }
 

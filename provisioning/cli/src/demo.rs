@@ -16,10 +16,14 @@ use hallmark_simulated::{Measured, SimulatedTd};
 use hallmark_verifier::verdict::{Verdict, Word};
 
 use crate::complaint::Complaint;
+use crate::progress::{self, say};
 use crate::{boot, verify};
 
 /// The nonce of the demo's requester.
 const NONCE: &str = "5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed5eed";
+
+/// Text of a module that QEMU does not need.
+const UNNEEDED: &[u8] = b"Google Virtual NIC";
 
 /// What to show
 #[derive(Args)]
@@ -41,16 +45,13 @@ pub(crate) struct Options {
 /// Shows it. An error if anything came out other than it must.
 pub(crate) fn run(options: &Options) -> Result<(), Complaint> {
     let start = Instant::now();
+    progress::simulate();
     match &options.image {
         Some(image) if options.vm => vm(image, options.cache.as_deref())?,
         _ => synthetic_image()?,
     }
     say(&format!("done in {:.1} s", start.elapsed().as_secs_f64()));
     Ok(())
-}
-
-fn say(line: &str) {
-    println!("SIMULATED  {line}");
 }
 
 /// Image, prediction, evidence, verdict; then the same with one byte of the initrd changed.
@@ -80,10 +81,7 @@ fn synthetic_image() -> Result<(), Complaint> {
     let other = self::release(&image(&changed)?)?;
     let verdict = ask(&other, &document)?;
     show("a machine that booted that", &verdict, Word::Refused)?;
-    if verdict.code() == Some("image-mismatch") {
-        return Ok(());
-    }
-    Err(Complaint::no("demo", "refused for another reason", format!("{:?}", verdict.code()), "report this"))
+    must_mismatch(&verdict)
 }
 
 fn image(initrd: &[u8]) -> Result<Image, Complaint> {
@@ -160,27 +158,47 @@ fn show(what: &str, verdict: &Verdict, due: Word) -> Result<(), Complaint> {
     Err(Complaint::no("demo", format!("the verdict must be {due}"), verdict.to_json(), "report this"))
 }
 
-/// The real image in QEMU: what is simulated here is the machine's hardware, and its TPM is a program.
+/// The real image in QEMU: what is simulated here is the machine, and its TPM is a program. Then the same disk with one
+/// bit of its initrd flipped, in a module that this machine does not need, so that it still boots.
 fn vm(image: &Path, cache: Option<&Path>) -> Result<(), Complaint> {
     say("the real image in QEMU, with OVMF and a software TPM");
-    let state = image.join("demo");
-    fs::create_dir_all(&state).map_err(|e| Complaint::file("create", &state, &e))?;
-    let (policy, evidence) = (state.join("policy.toml"), state.join("evidence.json"));
-    boot::run(&boot::Options::once(&image.join("disk.raw"), &state, cache, (&policy, &evidence), NONCE))?;
     let release = image.join("release.json");
-    let verdict = verify::evidence(&evidence, &release, &policy, NONCE)?;
-    show("the machine that booted it", &verdict, Word::Accepted)?;
+    let disk = image.join("disk.raw");
+    show(
+        "the machine that booted it",
+        &booted(&disk, &image.join("demo"), &release, cache)?,
+        Word::Accepted,
+    )?;
 
-    // Another image's release: as this one, but for what its disk measures to.
-    let bytes = fs::read(&release).map_err(|e| Complaint::file("read", &release, &e))?;
-    let mut other = Release::parse(&bytes).map_err(broken)?;
-    let disk = self::image(b"SIMULATED initrd")?.disk;
-    other.expected = vec![Expected::vtpm(&disk, b"SIMULATED firmware").map_err(broken)?];
-    say("the same evidence, held against the release of another image");
-    let text = fs::read_to_string(&policy).map_err(|e| Complaint::file("read", &policy, &e))?;
-    let bytes = fs::read(&evidence).map_err(|e| Complaint::file("read", &evidence, &e))?;
-    let document = other.to_json().map_err(broken)?;
-    show("the machine", &verify::judge(&bytes, None, document.as_bytes(), &text, NONCE)?, Word::Refused)
+    let mut bytes = fs::read(&disk).map_err(|e| Complaint::file("read", &disk, &e))?;
+    let at =
+        bytes.windows(UNNEEDED.len()).position(|w| w == UNNEEDED).ok_or_else(|| broken("no such module"))?;
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1;
+    }
+    let state = image.join("demo-changed");
+    fs::create_dir_all(&state).map_err(|e| Complaint::file("create", &state, &e))?;
+    let changed = state.join("disk.raw");
+    fs::write(&changed, bytes).map_err(|e| Complaint::file("write", &changed, &e))?;
+    say(&format!("changed    byte {at} of the disk, one bit: a network card's module in the initrd"));
+    let verdict = booted(&changed, &state, &release, cache)?;
+    show("the machine that booted that", &verdict, Word::Refused)?;
+    must_mismatch(&verdict)
+}
+
+/// Boots a disk, asks the machine, powers it off, and judges what it said.
+fn booted(disk: &Path, state: &Path, release: &Path, cache: Option<&Path>) -> Result<Verdict, Complaint> {
+    fs::create_dir_all(state).map_err(|e| Complaint::file("create", state, &e))?;
+    let (policy, evidence) = (state.join("policy.toml"), state.join("evidence.json"));
+    boot::run(&boot::Options::once(disk, state, cache, (&policy, &evidence), NONCE))?;
+    verify::evidence(&evidence, release, &policy, NONCE)
+}
+
+fn must_mismatch(verdict: &Verdict) -> Result<(), Complaint> {
+    if verdict.code() == Some("image-mismatch") {
+        return Ok(());
+    }
+    Err(Complaint::no("demo", "refused for another reason", format!("{:?}", verdict.code()), "report this"))
 }
 
 fn broken(why: impl std::fmt::Display) -> Complaint {

@@ -7,6 +7,7 @@ mod build;
 mod complaint;
 mod demo;
 mod doctor;
+mod measure;
 mod progress;
 mod release;
 mod verify;
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Build the image from source: hallmark.efi, disk.raw, release.json
     Build(build::Options),
+    /// Compute what a disk measures to, platform by platform
+    Measure(measure::Options),
     /// Read a release back, sign it, or check its signatures
     #[command(subcommand)]
     Release(release::Command),
@@ -50,6 +53,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Build(options) => build::run(&options),
+        Command::Measure(options) => measure::run(&options),
         Command::Release(command) => release::run(&command),
         Command::Boot(options) => boot::run(&options),
         Command::Doctor => return ExitCode::from(u8::from(!doctor::run())),

@@ -1,9 +1,23 @@
 //! Progress for people: on standard output a line a stage, downloads on standard error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::OnceLock;
 
 use hallmark_image::fetch::Progress;
 use hallmark_provisioning::progress::Event;
+
+/// What every line of a simulation begins with.
+static PREFIX: OnceLock<&'static str> = OnceLock::new();
+
+/// From now on every line says that it is simulated.
+pub(crate) fn simulate() {
+    PREFIX.get_or_init(|| "SIMULATED  ");
+}
+
+/// A line on standard output.
+pub(crate) fn say(line: &str) {
+    println!("{}{line}", PREFIX.get().unwrap_or(&""));
+}
 
 /// A finished stage is a line; that one began is said only on a terminal, and overwritten.
 pub(crate) fn line(event: &Event) {
@@ -13,7 +27,7 @@ pub(crate) fn line(event: &Event) {
             print!("{event}\r");
             let _ = std::io::stdout().flush();
         }
-        Event::Finished { .. } => println!("{event}"),
+        Event::Finished { .. } => say(&event.to_string()),
         _ => {}
     }
 }

@@ -12,7 +12,7 @@ use hallmark_verifier::release::Release as Published;
 use hallmark_verifier::verdict::Word;
 
 use crate::complaint::Complaint;
-use crate::verify;
+use crate::{measure, verify};
 
 /// What to do with a release
 #[derive(Subcommand)]
@@ -111,11 +111,7 @@ fn show(path: &Path) -> Result<(), Complaint> {
     );
     println!("toolchain  {}", release.toolchain);
     for expected in &release.expected {
-        println!("{} ({})", expected.platform, expected.profile);
-        for (register, (value, validated)) in &expected.registers {
-            let digest = value.sha384.map(hex::encode).unwrap_or_default();
-            println!("  {:<6} {digest} (validated: {})", register.to_string(), validated.as_str());
-        }
+        measure::print(expected);
     }
     let mut wrong = Vec::new();
     for artefact in &release.artefacts {
