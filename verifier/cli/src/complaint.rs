@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::output::printable;
+
 /// An error as the auditor sees it. Exit code 1 is "no", 2 is "could not tell".
 #[derive(Debug)]
 pub(crate) struct Complaint {
@@ -25,7 +27,7 @@ impl Complaint {
         why: impl fmt::Display,
         hint: impl Into<String>,
     ) -> Self {
-        Self { slug, what: what.into(), why: chain_text(&why), hint: hint.into(), code: 2 }
+        Self { slug, what: what.into(), why: why.to_string(), hint: hint.into(), code: 2 }
     }
 
     /// The answer is no: exit code 1.
@@ -39,17 +41,28 @@ impl Complaint {
     }
 }
 
-/// One line, whatever the error's own text holds.
-fn chain_text(why: &impl fmt::Display) -> String {
-    why.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+/// One line, whatever the text holds.
+fn one_line(text: &str) -> String {
+    printable(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 impl fmt::Display for Complaint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "error: {}: {}", self.slug, self.what)?;
-        writeln!(out, "why:   {}", self.why)?;
-        write!(out, "hint:  {}", self.hint)
+        writeln!(out, "error: {}: {}", self.slug, one_line(&self.what))?;
+        writeln!(out, "why: {}", one_line(&self.why))?;
+        write!(out, "hint: {}", one_line(&self.hint))
     }
 }
 
 impl std::error::Error for Complaint {}
+
+#[cfg(test)]
+mod tests {
+    use super::Complaint;
+
+    #[test]
+    fn an_error_has_three_lines_whatever_is_in_it() {
+        let said = Complaint::no("slug", "a\nb", "c:\n  d\u{7}", "e").to_string();
+        assert_eq!(said, "error: slug: a b\nwhy: c: d\u{fffd}\nhint: e");
+    }
+}

@@ -9,13 +9,16 @@ use hallmark_verifier::release::{Expected, Family};
 
 use crate::complaint::Complaint;
 use crate::input;
+use crate::output::Output;
 
 /// What to compare
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   assay diff release.json evidence.json
 
-This compares logs and believes nothing: whether the log is the machine's own is what `assay verify` tells.")]
+This compares logs and believes nothing: whether the log is the machine's own is what `assay verify` tells.
+
+Exit: 0 every event is as predicted; 1 one is not; 2 there is nothing to compare.")]
 pub(crate) struct Options {
     /// What was published
     release: PathBuf,
@@ -27,16 +30,25 @@ pub(crate) struct Options {
 }
 
 /// Prints every difference, the most telling first. True when there is none.
-pub(crate) fn run(options: &Options) -> Result<bool, Complaint> {
+pub(crate) fn run(options: &Options, out: &mut Output) -> Result<bool, Complaint> {
     let release = input::release(&options.release)?;
-    let bytes = input::read(&options.evidence, "evidence", input::DOCUMENT)?;
+    let bytes = input::judged(&options.evidence, "evidence")?;
     let evidence = Evidence::parse(&bytes).map_err(|e| {
-        Complaint::no("evidence-format", format!("{} is no evidence", options.evidence.display()), e, "see SPECIFICATION.md, section 1")
+        Complaint::no(
+            "evidence-format",
+            format!("{} is no evidence", options.evidence.display()),
+            e,
+            "see SPECIFICATION.md, section 1",
+        )
     })?;
     let (family, enclosed) = enclosed(&evidence)?;
-    let log = EventLog::parse(&enclosed.event_log, if family == Family::Tdx { Kind::Ccel } else { Kind::Tcg2 })
-        .map_err(|e| Complaint::no("event-log-format", "the event log cannot be read", e, "ask the machine again"))?;
-    let wanted = |e: &&Expected| e.family() == family && options.platform.as_ref().is_none_or(|p| p == e.platform());
+    let log =
+        EventLog::parse(&enclosed.event_log, if family == Family::Tdx { Kind::Ccel } else { Kind::Tcg2 })
+            .map_err(|e| {
+                Complaint::no("event-log-format", "the event log cannot be read", e, "ask the machine again")
+            })?;
+    let wanted =
+        |e: &&Expected| e.family() == family && options.platform.as_ref().is_none_or(|p| p == e.platform());
     let closest = release
         .expected()
         .iter()
@@ -51,12 +63,13 @@ pub(crate) fn run(options: &Options) -> Result<bool, Complaint> {
             "ask for a release that covers it",
         ));
     };
-    println!("{} {} on {} ({})", release.name(), release.version(), expected.platform(), expected.profile());
+    let (platform, profile) = (expected.platform(), expected.profile());
+    out.line(format_args!("{} {} on {platform} ({profile})", release.name(), release.version()));
     for (index, divergence) in divergences.iter().enumerate() {
-        println!("{} {divergence}", if index == 0 { "first:" } else { "also: " });
+        out.line(format_args!("{} {divergence}", if index == 0 { "first:" } else { "also: " }));
     }
     if divergences.is_empty() {
-        println!("every event is as predicted");
+        out.line("every event is as predicted");
     }
     Ok(divergences.is_empty())
 }
@@ -68,6 +81,11 @@ fn enclosed<'a>(evidence: &'a Evidence<'_>) -> Result<(Family, &'a Enclosed), Co
         _ => None,
     }
     .ok_or_else(|| {
-        Complaint::unable("event-log", "nothing to compare", "this evidence has no event log", "give evidence.json, not a raw quote")
+        Complaint::unable(
+            "event-log",
+            "nothing to compare",
+            "this evidence has no event log",
+            "give evidence.json, not a raw quote",
+        )
     })
 }

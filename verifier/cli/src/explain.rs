@@ -3,10 +3,16 @@
 use hallmark_verifier::checks::{self, Check, GROUPS};
 
 use crate::complaint::Complaint;
+use crate::output::Output;
 
 /// Which check to explain
 #[derive(clap::Args)]
-#[command(after_help = "Examples:\n  assay explain image-mismatch\n  assay explain            # the whole table\n  assay explain --markdown > docs/auditors/checks.md")]
+#[command(after_help = "Examples:
+  assay explain image-mismatch
+  assay explain                # the whole table
+  assay explain --markdown > docs/auditors/checks.md
+
+Exit: 0; 2 where no check has that name.")]
 pub(crate) struct Options {
     /// The check, as it stands in a report or in `code`; without it, all of them
     slug: Option<String>,
@@ -16,46 +22,63 @@ pub(crate) struct Options {
 }
 
 /// Prints the row, or all of them.
-pub(crate) fn run(options: &Options) -> Result<(), Complaint> {
+pub(crate) fn run(options: &Options, out: &mut Output) -> Result<(), Complaint> {
     let Some(slug) = &options.slug else {
-        if options.markdown { page() } else { list() }
+        if options.markdown {
+            page(out);
+        } else {
+            list(out);
+        }
         return Ok(());
     };
     let check = checks::find(slug).ok_or_else(|| {
-        Complaint::unable("slug", format!("no check is called {slug}"), "it is not in the table", nearest(slug))
+        Complaint::unable(
+            "slug",
+            format!("no check is called {slug}"),
+            "it is not in the table",
+            nearest(slug),
+        )
     })?;
-    one(check);
+    one(check, out);
     Ok(())
 }
 
-fn one(check: &Check) {
-    println!("{}", check.slug);
-    println!("  holds    {}", check.holds);
-    println!("  clause   {}", check.clause);
-    println!("  why      {}", check.explanation);
-    println!("  hint     {}", check.hint);
+fn one(check: &Check, out: &mut Output) {
+    out.line(check.slug);
+    out.line(format_args!("  holds    {}", check.holds));
+    out.line(format_args!("  clause   {}", check.clause));
+    out.line(format_args!("  why      {}", check.explanation));
+    out.line(format_args!("  hint     {}", check.hint));
 }
 
-fn list() {
+fn list(out: &mut Output) {
     for group in GROUPS {
-        println!("{}", group.name);
+        out.line(group.name);
         for check in group.checks {
-            println!("  {:<24} {}", check.slug, check.holds);
+            out.line(format_args!("  {:<24} {}", check.slug, check.holds));
         }
     }
 }
 
-fn page() {
-    println!("# The checks\n");
-    println!("Written by `assay explain --markdown`; a test compares. The `code` of a refusal is the first failed");
-    println!("check in this order.");
+fn page(out: &mut Output) {
+    out.line("# The checks");
+    out.line("");
+    out.line(
+        "Written by `assay explain --markdown`; a test compares. The `code` of a refusal is the first failed",
+    );
+    out.line("check in this order.");
     for group in GROUPS {
-        println!("\n## {}", group.name);
+        out.line("");
+        out.line(format_args!("## {}", group.name));
         for check in group.checks {
-            println!("\n### `{}`\n\n{}\n", check.slug, check.holds);
-            println!("- Clause: {}", check.clause);
-            println!("- Why: {}", check.explanation);
-            println!("- If it fails: {}", check.hint);
+            for paragraph in [&format!("### `{}`", check.slug), check.holds] {
+                out.line("");
+                out.line(paragraph);
+            }
+            out.line("");
+            out.line(format_args!("- Clause: {}", check.clause));
+            out.line(format_args!("- Why: {}", check.explanation));
+            out.line(format_args!("- If it fails: {}", check.hint));
         }
     }
 }

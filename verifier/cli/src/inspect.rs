@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::complaint::Complaint;
 use crate::input;
+use crate::output::Output;
 
 /// What to look at
 #[derive(clap::Args)]
@@ -21,70 +22,97 @@ use crate::input;
   assay inspect evidence.json
   assay inspect binary_bios_measurements      # a TPM's log
   assay inspect ccel.bin
-  assay inspect release.json")]
+  assay inspect release.json
+
+Exit: 0; 2 where the file is none of these.")]
 pub(crate) struct Options {
     /// A quote, evidence.json, an event log, collateral, a certificate chain (PEM) or release.json
     file: PathBuf,
 }
 
 /// Prints what the file says.
-pub(crate) fn run(options: &Options) -> Result<(), Complaint> {
+pub(crate) fn run(options: &Options, out: &mut Output) -> Result<(), Complaint> {
     let bytes = input::read(&options.file, "file", input::DOCUMENT)?;
-    println!("NOT VERIFIED: this is what the file says of itself");
-    let mut refusals = Vec::new();
-    for look in [evidence, release, collateral, certificates, tcg2, ccel] {
-        match look(&bytes) {
-            Ok(text) => {
-                print!("{text}");
-                return Ok(());
-            }
-            Err(why) => refusals.push(why),
-        }
+    let page = page(&bytes).map_err(|why| {
+        let what = format!("{} is nothing that is known here", options.file.display());
+        let hint = "give a quote, evidence.json, event log, collateral, PEM chain or release.json";
+        Complaint::unable("unknown-file", what, why, hint)
+    })?;
+    out.line("NOT VERIFIED: this is what the file says of itself");
+    for line in page {
+        out.line(line);
     }
-    Err(Complaint::unable(
-        "unknown-file",
-        format!("{} is nothing that is known here", options.file.display()),
-        refusals.join("; "),
-        "give a quote, evidence.json, event log, collateral, PEM chain or release.json",
-    ))
+    Ok(())
 }
 
-type Look = Result<String, String>;
+/// Lines to show, or why the bytes are no such file.
+type Page = Result<Vec<String>, String>;
 
-fn evidence(bytes: &[u8]) -> Look {
-    let evidence = Evidence::parse(bytes).map_err(|e| format!("evidence: {e}"))?;
-    let mut text = format!("{} evidence\n", evidence.kind());
+/// Reads the bytes as what their beginning says they are.
+fn page(bytes: &[u8]) -> Page {
+    let start = bytes.trim_ascii_start();
+    if start.starts_with(b"-----BEGIN ") {
+        return certificates(bytes);
+    }
+    if start.starts_with(b"{") {
+        let document: Value = serde_json::from_slice(bytes).map_err(|e| format!("JSON: {e}"))?;
+        return if document.get("format").is_some() {
+            release(bytes)
+        } else if document.get("tcb_info").is_some() {
+            collateral(&document)
+        } else {
+            evidence(bytes)
+        };
+    }
+    // A TD's log is in the form of a TPM's, with other register numbers, SHA-384 alone and padding after it.
+    let logs = [Kind::Ccel, Kind::Tcg2].map(|kind| EventLog::parse(bytes, kind));
+    match logs {
+        [Ok(log), _] | [_, Ok(log)] => Ok(events(&log)),
+        [Err(ccel), Err(tcg2)] => {
+            evidence(bytes).map_err(|quote| format!("{quote}; as a TD's log: {ccel}; as a TPM's log: {tcg2}"))
+        }
+    }
+}
+
+fn evidence(bytes: &[u8]) -> Page {
+    let evidence = Evidence::parse(bytes).map_err(|e| e.to_string())?;
+    let mut page = vec![format!("{} evidence", evidence.kind())];
     let log = match &evidence {
         Evidence::Tdx(tdx) => {
-            text += &quote(&tdx.quote);
+            page.extend(quote(&tdx.quote));
             Kind::Ccel
         }
         Evidence::Vtpm(vtpm) => {
-            text += &tpm_quote(&vtpm.quote, &vtpm.ak);
+            page.extend(tpm_quote(&vtpm.quote, &vtpm.ak));
             Kind::Tcg2
         }
         _ => Kind::Ccel,
     };
     if let Some(Enclosed { event_log, nonce, binding, boot_events, .. }) = evidence.enclosed() {
-        text += &format!("nonce            {}\nbinding          {}\n", hex::encode(nonce), hex::encode(binding));
+        page.push(format!("nonce            {}", hex::encode(nonce)));
+        page.push(format!("binding          {}", hex::encode(binding)));
         if !event_log.is_empty() {
-            text += &EventLog::parse(event_log, log).map_or_else(|e| format!("event log: {e}\n"), |log| events(&log));
+            match EventLog::parse(event_log, log) {
+                Ok(log) => page.extend(events(&log)),
+                Err(error) => page.push(error.to_string()),
+            }
         }
         for event in boot_events {
-            text += &format!("{:<6} guest    {}\n", event.register().to_string(), event.name());
+            page.push(format!("{:<6} guest    {}", event.register().to_string(), event.name()));
         }
     }
-    Ok(text)
+    Ok(page)
 }
 
-fn quote(bytes: &[u8]) -> String {
+fn quote(bytes: &[u8]) -> Vec<String> {
     let quote = match Quote::parse(bytes) {
         Ok(quote) => quote,
-        Err(e) => return format!("quote: {}: {e}\n", e.slug()),
+        Err(e) => return vec![format!("quote: {}: {e}", e.slug())],
     };
     let td = quote.report();
-    let mut text = format!("quote version    {}\nqe vendor        {}\n", quote.version(), hex::encode(quote.vendor()));
-    let mut put = |name: &str, value: &[u8]| text += &format!("{name:<16} {}\n", hex::encode(value));
+    let mut page = vec![format!("quote version    {}", quote.version())];
+    let mut put = |name: &str, value: &[u8]| page.push(format!("{name:<16} {}", hex::encode(value)));
+    put("qe vendor", quote.vendor());
     put("tee_tcb_svn", td.tee_tcb_svn);
     put("mr_seam", td.mr_seam);
     put("mr_signer_seam", td.mr_signer_seam);
@@ -102,116 +130,116 @@ fn quote(bytes: &[u8]) -> String {
         put("tee_tcb_svn_2", current.tee_tcb_svn);
         put("mr_service_td", current.mr_service_td);
     }
-    text
+    page
 }
 
-fn tpm_quote(bytes: &[u8], ak: &[u8]) -> String {
-    let mut text = match tpm::AttestationKey::parse(ak) {
-        Ok(key) => format!("ak name          {}\n", hex::encode(key.name())),
-        Err(e) => format!("ak: {e}\n"),
-    };
+fn tpm_quote(bytes: &[u8], ak: &[u8]) -> Vec<String> {
+    let mut page = vec![match tpm::AttestationKey::parse(ak) {
+        Ok(key) => format!("ak name          {}", hex::encode(key.name())),
+        Err(e) => format!("ak: {e}"),
+    }];
     match tpm::Quote::parse(bytes) {
         Ok(quote) => {
             let attest = quote.attest();
-            text += &format!(
-                "extraData        {}\nPCRs             {}\npcrDigest        {}\nclock            {} ms, {} resets, {} restarts\n",
-                hex::encode(attest.extra_data),
-                attest.selection,
-                hex::encode(attest.pcr_digest),
-                attest.clock.clock,
-                attest.clock.reset_count,
-                attest.clock.restart_count,
-            );
+            let (ms, resets, restarts) =
+                (attest.clock.clock, attest.clock.reset_count, attest.clock.restart_count);
+            page.push(format!("extraData        {}", hex::encode(attest.extra_data)));
+            page.push(format!("PCRs             {}", attest.selection));
+            page.push(format!("pcrDigest        {}", hex::encode(attest.pcr_digest)));
+            page.push(format!("clock            {ms} ms, {resets} resets, {restarts} restarts"));
         }
-        Err(e) => text += &format!("quote: {e}\n"),
+        Err(e) => page.push(format!("quote: {e}")),
     }
-    text
+    page
 }
 
-fn events(log: &EventLog<'_>) -> String {
-    let mut text = String::new();
+fn events(log: &EventLog<'_>) -> Vec<String> {
+    let mut page = Vec::new();
     for event in log.events() {
         let digest = event.digests.iter().last().map(|(_, d)| hex::encode(d)).unwrap_or_default();
         let said = match event.authenticated_text() {
-            Some(said) => String::from_utf8_lossy(&said).into_owned(),
-            None => format!("(unauthenticated) {}", String::from_utf8_lossy(event.data)),
+            Some(said) => readable(&said),
+            None => format!("(unauthenticated) {}", readable(event.data)),
         };
-        let said: String = said.chars().filter(|c| !c.is_control()).take(60).collect();
-        text += &format!(
-            "{:<6} {:<34} {}.. {said}\n",
-            event.register.to_string(),
-            event.event_type.to_string(),
-            digest.get(..16).unwrap_or(&digest)
+        let (register, kind) = (event.register.to_string(), event.event_type.to_string());
+        page.push(
+            format!("{register:<6} {kind:<34} {}.. {said}", digest.get(..16).unwrap_or(&digest))
+                .trim_end()
+                .to_owned(),
         );
     }
     for &bank in log.banks() {
         let Some(replay) = log.replay(bank) else { continue };
         for (register, value) in replay.iter() {
-            text += &format!("{register:<6} {bank} {value}\n", register = register.to_string());
+            page.push(format!("{register:<6} {bank} {value}", register = register.to_string()));
         }
     }
-    text
+    page
 }
 
-fn tcg2(bytes: &[u8]) -> Look {
-    EventLog::parse(bytes, Kind::Tcg2).map(|log| events(&log)).map_err(|e| format!("TPM event log: {e}"))
+/// The longest stretch of an event's bytes that can be read, UTF-16 included: its GUIDs and lengths cannot.
+fn readable(bytes: &[u8]) -> String {
+    let text: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    let stretches = text.split(|byte| !byte.is_ascii_graphic() && *byte != b' ');
+    let longest = stretches.rev().max_by_key(|stretch| stretch.len()).unwrap_or_default();
+    String::from_utf8_lossy(longest.get(..60).unwrap_or(longest)).into_owned()
 }
 
-fn ccel(bytes: &[u8]) -> Look {
-    EventLog::parse(bytes, Kind::Ccel).map(|log| events(&log)).map_err(|e| format!("CCEL: {e}"))
-}
-
-fn release(bytes: &[u8]) -> Look {
+fn release(bytes: &[u8]) -> Page {
     let release = Release::parse(bytes).map_err(|e| format!("release: {e}"))?;
-    let mut text = format!("release {} {}\n", release.name(), release.version());
-    text += &format!("toolchain        {}\nbuilder          {}\n", release.toolchain(), release.builder());
+    let mut page = vec![
+        format!("release {} {}", release.name(), release.version()),
+        format!("toolchain        {}", release.toolchain()),
+        format!("builder          {}", release.builder()),
+    ];
     for artefact in release.artefacts() {
-        text += &format!("{:<16} sha256 {} ({} bytes)\n", artefact.name, hex::encode(artefact.sha256.0), artefact.size);
+        let (name, sha256, size) = (&artefact.name, hex::encode(artefact.sha256.0), artefact.size);
+        page.push(format!("{name:<16} sha256 {sha256} ({size} bytes)"));
     }
     for expected in release.expected() {
-        text += &format!("{} ({})\n", expected.platform(), expected.profile());
+        page.push(format!("{} ({})", expected.platform(), expected.profile()));
         for (register, value, validated) in expected.registers() {
             for digest in value.iter() {
-                let name = register.to_string();
-                text += &format!("  {name:<6} {} {digest} (validated: {})\n", digest.bank(), validated.word());
+                let (name, bank, validated) = (register.to_string(), digest.bank(), validated.word());
+                page.push(format!("  {name:<6} {bank} {digest} (validated: {validated})"));
             }
         }
     }
-    Ok(text)
+    Ok(page)
 }
 
-fn collateral(bytes: &[u8]) -> Look {
-    let document: Value = serde_json::from_slice(bytes).map_err(|e| format!("collateral: {e}"))?;
-    let mut text = String::from("collateral\n");
+fn collateral(document: &Value) -> Page {
+    let mut page = vec!["collateral".to_owned()];
     for part in ["tcb_info", "qe_identity"] {
-        let inner = document.get(part).and_then(Value::as_str).ok_or_else(|| format!("collateral: no {part}"))?;
+        let inner =
+            document.get(part).and_then(Value::as_str).ok_or_else(|| format!("collateral: no {part}"))?;
         let inner: Value = serde_json::from_str(inner).map_err(|e| format!("collateral: {part}: {e}"))?;
-        for field in ["id", "version", "issueDate", "nextUpdate", "fmspc", "pceId", "tcbEvaluationDataNumber"] {
+        for field in ["id", "version", "issueDate", "nextUpdate", "fmspc", "pceId", "tcbEvaluationDataNumber"]
+        {
             if let Some(value) = inner.get(field) {
-                text += &format!("{part:<12} {field:<24} {value}\n");
+                let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                page.push(format!("{part:<12} {field:<24} {shown}"));
             }
         }
     }
-    for part in ["pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain", "pck_certificate_chain"] {
+    for part in
+        ["pck_crl_issuer_chain", "tcb_info_issuer_chain", "qe_identity_issuer_chain", "pck_certificate_chain"]
+    {
         if let Some(chain) = document.get(part).and_then(Value::as_str) {
-            text += &format!("{part}\n{}", certificates(chain.as_bytes())?);
+            page.push(part.to_owned());
+            page.extend(certificates(chain.as_bytes()).map_err(|e| format!("collateral: {part}: {e}"))?);
         }
     }
-    Ok(text)
+    Ok(page)
 }
 
-fn certificates(bytes: &[u8]) -> Look {
-    let mut text = String::new();
+fn certificates(bytes: &[u8]) -> Page {
+    let mut page = Vec::new();
     for der in pem::certificates(bytes).map_err(|e| format!("PEM: {e}"))? {
         let certificate = Certificate::parse(der).map_err(|e| format!("certificate: {e}"))?;
+        let (name, serial) = (certificate.common_name(), hex::encode(certificate.serial()));
         let validity = certificate.validity();
-        text += &format!(
-            "  {} (serial {}), {} to {}\n",
-            certificate.common_name(),
-            hex::encode(certificate.serial()),
-            validity.from,
-            validity.to
-        );
+        page.push(format!("  {name} (serial {serial}), {} to {}", validity.from, validity.to));
     }
-    if text.is_empty() { Err("PEM: no certificate".to_owned()) } else { Ok(text) }
+    if page.is_empty() { Err("PEM: no certificate".to_owned()) } else { Ok(page) }
 }

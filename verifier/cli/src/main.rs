@@ -1,26 +1,37 @@
 //! assay: tests what a machine says of itself.
 //!
-//! Offline: it fetches nothing, so collateral, releases and policies are files. It does not promise that a machine
-//! does anything useful, only what it runs and on what. Exit codes: 0 yes, 1 no, 2 could not tell.
+//! Offline: it fetches nothing, so collateral, releases and policies are files (`reproduce` runs cargo, which may fetch). It
+//! does not promise that a machine does anything useful, only what it runs and on what. Exit codes: 0 yes, 1 no, 2 could
+//! not tell.
 
 mod complaint;
 mod diff;
 mod explain;
 mod input;
 mod inspect;
+mod manual;
 mod measure;
+mod output;
 mod reproduce;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use crate::complaint::Complaint;
+use crate::output::{Output, talk};
 
 /// Check quotes, measurements and images; trust nobody's word.
 #[derive(Parser)]
-#[command(name = "assay", version, arg_required_else_help = true)]
+#[command(
+    name = "assay",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example:
+  assay verify evidence.json --expect release.json --nonce $NONCE --collateral collateral.json
+
+Exit: 0 yes; 1 no; 2 could not tell."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -41,40 +52,33 @@ enum Command {
     /// Say what a check holds, why, and what to do when it fails
     Explain(explain::Options),
     /// Print completions for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page
-    Man,
+    Completions(manual::Completions),
+    /// Print a manual page
+    Man(manual::Page),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
-        Command::Verify(options) => verify::run(&options),
-        Command::Inspect(options) => inspect::run(&options).map(|()| 0),
-        Command::Measure(options) => measure::run(&options),
-        Command::Diff(options) => diff::run(&options).map(|same| u8::from(!same)),
-        Command::Reproduce(options) => reproduce::run(&options).map(|same| u8::from(!same)),
-        Command::Explain(options) => explain::run(&options).map(|()| 0),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "assay", &mut std::io::stdout());
+    let command = Cli::parse().command;
+    let mut out = Output::stdout();
+    let outcome = match command {
+        Command::Verify(options) => verify::run(&options, &mut out),
+        Command::Inspect(options) => inspect::run(&options, &mut out).map(|()| 0),
+        Command::Measure(options) => measure::run(&options, &mut out),
+        Command::Diff(options) => diff::run(&options, &mut out).map(|same| u8::from(!same)),
+        Command::Reproduce(options) => reproduce::run(&options, &mut out).map(|same| u8::from(!same)),
+        Command::Explain(options) => explain::run(&options, &mut out).map(|()| 0),
+        Command::Completions(options) => {
+            manual::completions(&options, &mut out);
             Ok(0)
         }
-        Command::Man => manual(),
+        Command::Man(options) => manual::page(&options, &mut out).map(|()| 0),
     };
-    match outcome {
+    // An answer that could not be written was not given.
+    match out.finish().and(outcome) {
         Ok(code) => ExitCode::from(code),
         Err(complaint) => {
-            eprintln!("{complaint}");
+            talk(&complaint);
             ExitCode::from(complaint.code)
         }
     }
-}
-
-fn manual() -> Result<u8, Complaint> {
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut std::io::stdout())
-        .map(|()| 0)
-        .map_err(|e| Complaint::unable("output", "cannot write the manual page", e, "is the pipe still open?"))
 }

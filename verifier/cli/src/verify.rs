@@ -1,21 +1,22 @@
 //! `assay verify`: the verdict.
 
+mod page;
+mod unread;
+
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::ArgGroup;
 use hallmark_verifier::binding::Ask;
-use hallmark_verifier::checks;
-use hallmark_verifier::crypto::sha256;
 use hallmark_verifier::image::Expect;
 use hallmark_verifier::policy::Policy;
-use hallmark_verifier::report::Outcome;
 use hallmark_verifier::time::UnixSeconds;
 use hallmark_verifier::verdict::{Verdict, Word};
 use hallmark_verifier::verify::{Request, verify};
 
 use crate::complaint::Complaint;
 use crate::input;
+use crate::output::{Output, talk};
 
 /// What to verify, against what
 #[derive(clap::Args)]
@@ -27,7 +28,7 @@ use crate::input;
   assay verify quote.bin --collateral collateral.json --any-image --unbound --json
   assay verify quote.bin --collateral collateral.json --any-image --unbound --at 1750329148
 
-Words: accepted, authentic, simulated (exit 0); refused (1); undecided (2). `assay explain CODE` explains a refusal."
+Exit: 0 accepted, authentic or simulated; 1 refused; 2 undecided. `assay explain CODE` explains a refusal."
 )]
 pub(crate) struct Options {
     /// evidence.json, or a raw TDX quote
@@ -62,40 +63,41 @@ pub(crate) struct Options {
 }
 
 /// Prints the verdict; its exit code.
-pub(crate) fn run(options: &Options) -> Result<u8, Complaint> {
+pub(crate) fn run(options: &Options, out: &mut Output) -> Result<u8, Complaint> {
     match judge(options) {
         Ok(verdict) => {
             if options.json {
-                println!("{}", verdict.to_json());
+                out.bytes(verdict.to_json().as_bytes());
+                out.bytes(b"\n");
             } else {
-                print(&verdict);
+                page::write(&verdict, options, out);
+            }
+            out.finish()?;
+            if let Some(complaint) = page::complaint(&verdict) {
+                talk(complaint);
             }
             Ok(verdict.word().exit_code())
         }
         Err(complaint) => {
             if options.json {
-                println!("{}", undecided(options, &complaint));
+                out.bytes(unread::verdict(options.at.is_some(), &complaint).as_bytes());
+                out.bytes(b"\n");
             } else {
-                println!("verdict: {}", if complaint.code == 1 { Word::Refused } else { Word::Undecided });
+                out.line(format_args!("verdict: {}", Word::Undecided));
             }
             Err(complaint)
         }
     }
 }
 
+/// The verdict; or what could not be read, so that there is none.
 fn judge(options: &Options) -> Result<Verdict, Complaint> {
-    let evidence = input::read(&options.evidence, "evidence", input::DOCUMENT)?;
-    let read = |path: &Option<PathBuf>, what| {
-        path.as_ref().map(|path| input::read(path, what, input::DOCUMENT)).transpose()
-    };
+    let read = |path: &Option<PathBuf>, what| path.as_ref().map(|path| input::judged(path, what)).transpose();
+    let evidence = input::judged(&options.evidence, "evidence")?;
     let collateral = read(&options.collateral, "collateral")?;
     let release = read(&options.expect, "release")?;
-    let bound = read(&options.bind, "bound file")?.map(|bytes| sha256(&[&bytes]));
+    let bound = options.bind.as_ref().map(|path| input::sha256(path, "bound file")).transpose()?;
     let policy = policy(options)?;
-    let now = match options.at {
-        Some(at) => at,
-        None => clock()?,
-    };
     Ok(verify(&Request {
         evidence: &evidence,
         collateral: collateral.as_deref(),
@@ -107,7 +109,7 @@ fn judge(options: &Options) -> Result<Verdict, Complaint> {
             (None, None) => Ask::Unbound,
         },
         policy: &policy,
-        now: UnixSeconds(now),
+        now: UnixSeconds(options.at.map_or_else(clock, Ok)?),
         historical: options.at.is_some(),
     }))
 }
@@ -128,51 +130,4 @@ fn clock() -> Result<u64, Complaint> {
         Complaint::unable("clock", "this machine's clock stands before 1970", e, "set it, or say --at UNIX")
     })?;
     Ok(since.as_secs())
-}
-
-fn print(verdict: &Verdict) {
-    let simulated = if verdict.word() == Word::Simulated { " (SIMULATED: proves nothing of any machine)" } else { "" };
-    println!("verdict: {}{simulated}", verdict.word());
-    if verdict.historical() {
-        println!("historical: judged as at the instant of --at");
-    }
-    if !verdict.trust().is_empty() {
-        println!("trust: {}", verdict.trust().join(", "));
-    }
-    if let Some(tcb) = verdict.tcb() {
-        let advisories: Vec<&str> = tcb.advisories.iter().map(String::as_str).collect();
-        println!("tcb: {} {}", tcb.status.word(), advisories.join(" "));
-    }
-    for (register, value) in verdict.measurements().iter() {
-        for digest in value.iter() {
-            println!("{register}: {} {digest}", digest.bank());
-        }
-    }
-    for line in verdict.checks() {
-        match line.outcome {
-            Outcome::Fail => println!("fail {}: {}", line.slug, line.detail),
-            Outcome::NotRun => println!("not-run {}: {}", line.slug, line.detail),
-            Outcome::Pass => {}
-        }
-    }
-    let passed = verdict.checks().iter().filter(|line| line.outcome == Outcome::Pass).count();
-    println!("{passed} checks passed");
-    if let Some(check) = verdict.code().and_then(checks::find) {
-        let detail = verdict.checks().into_iter().find(|l| l.slug == check.slug).map(|l| l.detail).unwrap_or_default();
-        eprintln!("error: {}: {detail}", check.slug);
-        eprintln!("why:   {}", check.explanation);
-        eprintln!("hint:  {}", check.hint);
-    } else if verdict.word() == Word::Undecided {
-        eprintln!("error: undecided: something that the verdict needs is missing");
-        eprintln!("why:   the checks above that are not-run say what");
-        eprintln!("hint:  give it; for TDX that is --collateral FILE");
-    }
-}
-
-/// The verdict's JSON where an input could not be read, so that a script always finds one.
-fn undecided(options: &Options, complaint: &Complaint) -> serde_json::Value {
-    serde_json::json!({
-        "verdict": Word::Undecided.as_str(), "code": complaint.slug, "historical": options.at.is_some(), "trust": [],
-        "tcb": null, "measurements": {}, "report_data": null, "checks": [],
-    })
 }
