@@ -1,7 +1,8 @@
 //! Whether a machine runs the image of a release.
 //!
 //! **What this does not show:** what the image does. And registers that the release does not list are not held against
-//! anything; a TD's `rtmr3` and a TPM's PCR 14 take what the guest itself adds.
+//! anything, but for the one that the guest itself extends (a TD's RTMR3, a TPM's PCR 14): what ran after the boot stands
+//! there, a tenant's workload for one, so it is untouched unless the release lists it.
 
 mod acpi;
 mod diff;
@@ -11,7 +12,7 @@ mod tests;
 
 pub use diff::{Divergence, Found, diff};
 
-use crate::event_log::{BootEvent, EventLog, Measurements, Register};
+use crate::event_log::{BootEvent, EventLog, Measurements, Register, RegisterValue};
 use crate::policy::Policy;
 use crate::release::{Expected, Family, Release};
 use crate::report::Report;
@@ -91,9 +92,13 @@ fn matching<'r>(release: &'r Release, machine: &Machine<'_>, report: &mut Report
     None
 }
 
-/// The registers that are not what the entry says, in any bank that it lists.
+/// The registers that are not what the entry says, in any bank that it lists. The register of the guest itself has to be
+/// zero where the entry does not list it.
 #[must_use]
 pub fn differing(expected: &Expected, measurements: &Measurements) -> Vec<Register> {
+    let own = expected.family().guest_register();
+    let untouched = || measurements.get(own).is_some_and(RegisterValue::is_untouched);
+    let own = (expected.register(own).is_none() && !untouched()).then_some(own);
     expected
         .registers()
         .filter(|(register, value, _)| {
@@ -101,5 +106,6 @@ pub fn differing(expected: &Expected, measurements: &Measurements) -> Vec<Regist
             !value.iter().all(|stated| measured.and_then(|m| m.get(stated.bank())) == Some(stated))
         })
         .map(|(register, ..)| register)
+        .chain(own)
         .collect()
 }

@@ -3,14 +3,21 @@
 //! Intel SGX PCK Certificate and CRL Profile, 1.3.5. A sequence of (OID, value) below 1.2.840.113741.1.13.1.
 
 use const_oid::ObjectIdentifier;
-use der::asn1::{AnyRef, OctetStringRef, UintRef};
+use der::asn1::{AnyRef, OctetStringRef};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 
-const PPID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.1");
-const TCB: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.2");
-const PCEID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.3");
-const FMSPC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.4");
-const SGX_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113741.1.13.1.5");
+/// 1.2.840.113741.1.13.1, as the OIDs of the values begin. Their last arc says which value it is.
+const EXTENSION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
+const PPID: usize = 1;
+const TCB: usize = 2;
+const PCEID: usize = 3;
+const FMSPC: usize = 4;
+const SGX_TYPE: usize = 5;
+
+/// 1.2.840.113741.1.13.1.2: the TCB's values, of which 1 to 16 are the components.
+const TCB_EXTENSION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01, 0x02];
+const PCESVN: usize = 17;
+const CPUSVN: usize = 18;
 
 /// The most values of one list that are read. Intel's longest has eighteen.
 const MOST: usize = 64;
@@ -62,56 +69,65 @@ impl PckExtension {
     /// # Errors
     /// [`PckExtensionError`], if anything is absent, twice or of another size.
     pub fn parse(der: &[u8]) -> Result<Self, PckExtensionError> {
-        let outer = Members::read(AnyRef::from_der(der)?)?;
-        let tcb = Members::read(outer.get(&TCB, "TCB")?)?;
+        let outer = Values::<{ SGX_TYPE + 1 }>::read(AnyRef::from_der(der)?, EXTENSION)?;
+        let tcb = Values::<{ CPUSVN + 1 }>::read(outer.get(TCB, "TCB")?, TCB_EXTENSION)?;
         let mut sgx_components = [0; 16];
         for (arc, svn) in (1..).zip(&mut sgx_components) {
-            *svn = number(tcb.get(&TCB.push_arc(arc)?, "a TCB component")?, "a TCB component")?;
+            *svn = number(tcb.get(arc, "a TCB component")?, "a TCB component")?;
         }
         Ok(Self {
-            ppid: octets(outer.get(&PPID, "PPID")?, "PPID")?,
+            ppid: octets(outer.get(PPID, "PPID")?, "PPID")?,
             sgx_components,
-            pce_svn: number(tcb.get(&TCB.push_arc(17)?, "PCESVN")?, "PCESVN")?,
-            cpu_svn: octets(tcb.get(&TCB.push_arc(18)?, "CPUSVN")?, "CPUSVN")?,
-            pce_id: octets(outer.get(&PCEID, "PCEID")?, "PCEID")?,
-            fmspc: octets(outer.get(&FMSPC, "FMSPC")?, "FMSPC")?,
-            sgx_type: sgx_type(outer.get(&SGX_TYPE, "SGX type")?)?,
+            pce_svn: number(tcb.get(PCESVN, "PCESVN")?, "PCESVN")?,
+            cpu_svn: octets(tcb.get(CPUSVN, "CPUSVN")?, "CPUSVN")?,
+            pce_id: octets(outer.get(PCEID, "PCEID")?, "PCEID")?,
+            fmspc: octets(outer.get(FMSPC, "FMSPC")?, "FMSPC")?,
+            sgx_type: sgx_type(outer.get(SGX_TYPE, "SGX type")?)?,
         })
     }
 }
 
-impl From<const_oid::Error> for PckExtensionError {
-    fn from(error: const_oid::Error) -> Self {
-        Self::Der(error.into())
-    }
-}
+/// The values of one list by the last arc of their OIDs, no OID twice. (OIDs are compared as the bytes they are:
+/// there are two dozen of them.)
+struct Values<'a, const N: usize>([Option<AnyRef<'a>>; N]);
 
-/// (OID, value) pairs, no OID twice.
-struct Members<'a>(Vec<(ObjectIdentifier, AnyRef<'a>)>);
-
-impl<'a> Members<'a> {
-    fn read(list: AnyRef<'a>) -> Result<Self, PckExtensionError> {
+impl<'a, const N: usize> Values<'a, N> {
+    fn read(list: AnyRef<'a>, prefix: &[u8]) -> Result<Self, PckExtensionError> {
         list.tag().assert_eq(Tag::Sequence)?;
         let mut reader = SliceReader::new(list.value())?;
-        let mut members: Vec<(ObjectIdentifier, AnyRef<'a>)> = Vec::new();
+        let mut values = [None; N];
+        // Those that are not needed.
+        let mut others: Vec<ObjectIdentifier> = Vec::new();
+        let mut count = 0_usize;
         while !reader.is_finished() {
-            let member = reader.sequence(|pair| {
-                Ok::<_, der::Error>((ObjectIdentifier::decode(pair)?, AnyRef::decode(pair)?))
-            })?;
-            if members.len() == MOST {
+            let (oid, value) = reader
+                .sequence(|pair| Ok::<_, der::Error>((AnyRef::decode(pair)?, AnyRef::decode(pair)?)))?;
+            oid.tag().assert_eq(Tag::ObjectIdentifier)?;
+            if count == MOST {
                 return Err(PckExtensionError::TooMany);
             }
-            if members.iter().any(|(oid, _)| *oid == member.0) {
-                return Err(PckExtensionError::Twice(member.0));
+            count = count.saturating_add(1);
+            let slot = match oid.value().strip_prefix(prefix) {
+                Some([arc]) => values.get_mut(usize::from(*arc)),
+                _ => None,
+            };
+            if let Some(slot) = slot {
+                if slot.replace(value).is_some() {
+                    return Err(PckExtensionError::Twice(oid.decode_as()?));
+                }
+            } else {
+                let oid: ObjectIdentifier = oid.decode_as()?;
+                if others.contains(&oid) {
+                    return Err(PckExtensionError::Twice(oid));
+                }
+                others.push(oid);
             }
-            members.push(member);
         }
-        Ok(Self(members))
+        Ok(Self(values))
     }
 
-    fn get(&self, oid: &ObjectIdentifier, name: &'static str) -> Result<AnyRef<'a>, PckExtensionError> {
-        let found = self.0.iter().find(|(has, _)| has == oid);
-        found.map(|(_, value)| *value).ok_or(PckExtensionError::Missing(name))
+    fn get(&self, arc: usize, name: &'static str) -> Result<AnyRef<'a>, PckExtensionError> {
+        self.0.get(arc).copied().flatten().ok_or(PckExtensionError::Missing(name))
     }
 }
 
@@ -120,12 +136,14 @@ fn octets<const N: usize>(value: AnyRef<'_>, name: &'static str) -> Result<[u8; 
     octets.as_bytes().try_into().map_err(|_| PckExtensionError::Value(name))
 }
 
+/// A small INTEGER that is not negative, in its shortest form (X.690, 8.3).
 fn number<T: TryFrom<u16>>(value: AnyRef<'_>, name: &'static str) -> Result<T, PckExtensionError> {
     let error = || PckExtensionError::Value(name);
-    let number: UintRef<'_> = value.decode_as().map_err(|_| error())?;
-    let number = match *number.as_bytes() {
-        [low] => u16::from(low),
-        [high, low] => u16::from_be_bytes([high, low]),
+    let number = match (value.tag(), value.value()) {
+        (Tag::Integer, [low @ ..=0x7f] | [0, low @ 0x80..=0xff]) => u16::from(*low),
+        (Tag::Integer, [high @ 1..=0x7f, low] | [0, high @ 0x80..=0xff, low]) => {
+            u16::from_be_bytes([*high, *low])
+        }
         _ => return Err(error()),
     };
     T::try_from(number).map_err(|_| error())
@@ -140,7 +158,12 @@ fn sgx_type(value: AnyRef<'_>) -> Result<u8, PckExtensionError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PckExtension, PckExtensionError};
+    use const_oid::ObjectIdentifier;
+
+    use der::asn1::AnyRef;
+    use der::{Decode, Encode};
+
+    use super::{EXTENSION, PckExtension, PckExtensionError, TCB_EXTENSION, number};
 
     /// The extension of a real PCK certificate, its PPID and instance id replaced.
     fn real() -> Vec<u8> {
@@ -182,9 +205,43 @@ mod tests {
         assert!(matches!(PckExtension::parse(&bytes), Err(PckExtensionError::Twice(_))));
         bytes[at] = 9;
         assert_eq!(PckExtension::parse(&bytes), Err(PckExtensionError::Missing("PCEID")));
+        // The PPID's becomes a second platform instance id, which is not needed, and may not stand twice either.
+        let ppid = bytes.windows(12).position(|w| w.ends_with(&[0x0d, 1, 1, 4, 16])).unwrap() + 9;
+        bytes[ppid] = 6;
+        assert!(matches!(PckExtension::parse(&bytes), Err(PckExtensionError::Twice(_))));
+        bytes[ppid] = 1;
         bytes[at] = 3;
         bytes[at + 1] = 2;
         assert_eq!(PckExtension::parse(&bytes), Err(PckExtensionError::Value("PCEID")));
+    }
+
+    #[test]
+    fn numbers_are_in_their_shortest_form() {
+        let read = |der: &[u8]| number::<u16>(AnyRef::from_der(der).unwrap(), "it").ok();
+        for value in [0_u16, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff] {
+            assert_eq!(read(&value.to_der().unwrap()), Some(value));
+        }
+        for bad in [
+            &[2, 0][..],
+            &[2, 1, 0x80],
+            &[2, 2, 0, 0x7f],
+            &[2, 2, 0x80, 0],
+            &[2, 3, 0, 0x7f, 0],
+            &[2, 3, 1, 0, 0],
+            &[4, 1, 1],
+        ] {
+            assert_eq!(read(bad), None, "{bad:?}");
+        }
+        assert!(number::<u8>(AnyRef::from_der(&[2, 2, 1, 0]).unwrap(), "it").is_err());
+    }
+
+    #[test]
+    fn oids_are_those_of_the_profile() {
+        for (prefix, oid) in
+            [(EXTENSION, "1.2.840.113741.1.13.1"), (TCB_EXTENSION, "1.2.840.113741.1.13.1.2")]
+        {
+            assert_eq!(ObjectIdentifier::new(oid).unwrap().as_bytes(), prefix);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::policy::Policy;
 use crate::quote::Quote;
 use crate::refusal::Refusal;
 use crate::report::Report;
+use crate::root::parse_certificate;
 use crate::time::{UnixSeconds, Validity};
 use crate::{td, tdx};
 
@@ -123,9 +124,7 @@ impl PckChain {
             .enumerate()
             .map(|(index, der)| match known(&der) {
                 Some(certificate) => Ok(Arc::clone(certificate)),
-                None => Certificate::parse(der)
-                    .map(Arc::new)
-                    .map_err(|error| PckChainError::Certificate { index, error }),
+                None => parse_certificate(der).map_err(|error| PckChainError::Certificate { index, error }),
             })
             .collect::<Result<_, _>>()?;
         let [pck, ca, root] = check_chain_length(&chain, "PCK, PCK CA, root")?.clone();

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, CertificateError};
 use crate::chain::{self, ChainError, Role};
 use crate::crypto::sha256;
 use crate::policy;
@@ -86,7 +86,7 @@ impl TrustedRoot {
                 return Err(RootError::IntelOff);
             }
             Kind::Intel
-        } else if roots.simulated.iter().any(|named| named.0 == spki) && spki != intel_spki() {
+        } else if roots.simulated.iter().any(|named| named.0 == spki) && !has_intel_key(certificate) {
             Kind::Simulated
         } else {
             return Err(RootError::Unknown {
@@ -111,12 +111,27 @@ impl TrustedRoot {
     }
 }
 
-/// SHA-256 of the key of Intel's root: it cannot be a test root, whatever certificate is around it.
-fn intel_spki() -> [u8; 32] {
-    static SPKI: OnceLock<[u8; 32]> = OnceLock::new();
-    *SPKI.get_or_init(|| {
-        Certificate::parse(INTEL_SGX_ROOT.to_vec()).map(|root| sha256(&[root.spki()])).unwrap_or_default()
-    })
+/// Intel's root, read once: it stands at the end of every chain.
+fn intel() -> Option<&'static Arc<Certificate>> {
+    static ROOT: OnceLock<Option<Arc<Certificate>>> = OnceLock::new();
+    ROOT.get_or_init(|| Certificate::parse(INTEL_SGX_ROOT.to_vec()).map(Arc::new).ok()).as_ref()
+}
+
+/// Whether it has the key of Intel's root, which cannot be a test root, whatever certificate is around it.
+fn has_intel_key(certificate: &Certificate) -> bool {
+    intel().is_none_or(|root| root.spki() == certificate.spki())
+}
+
+/// A certificate that came with evidence or collateral. Where it is Intel's root there is nothing left to read; whether
+/// a root is trusted is [`TrustedRoot::find`]'s to say.
+///
+/// # Errors
+/// [`CertificateError`], as [`Certificate::parse`].
+pub(crate) fn parse_certificate(der: Vec<u8>) -> Result<Arc<Certificate>, CertificateError> {
+    match intel() {
+        Some(root) if root.der() == der => Ok(Arc::clone(root)),
+        _ => Certificate::parse(der).map(Arc::new),
+    }
 }
 
 #[cfg(test)]

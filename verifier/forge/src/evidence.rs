@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::collateral::{document, edit};
-use crate::event_log::Digests;
+use crate::event_log::{Digests, EV_EVENT_TAG, Event};
 
 /// `SHA-512("hallmark/evidence/1" || nonce || bound)`; `bound` is 32 zero bytes where nothing is.
 #[must_use]
@@ -42,6 +42,12 @@ impl BootEvent {
             digests: Digests::of(b"SIMULATED boot.toml"),
             sha256: register.starts_with("pcr"),
         }
+    }
+
+    /// The same event as a release lists it, in the register of that index in the log.
+    pub(crate) fn event(&self, register: u32) -> Event {
+        let (digests, what) = (self.digests, self.event.clone());
+        Event { register, kind: EV_EVENT_TAG, data: Vec::new(), digests, what, depends: vec!["boot".into()] }
     }
 
     fn json(&self) -> Value {

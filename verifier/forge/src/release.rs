@@ -162,10 +162,11 @@ impl Expected {
             LogKind::Tcg2 => "simulated-vtpm",
         };
         let chosen: Vec<&Event> = events.iter().filter(|event| registers.contains(&event.register)).collect();
-        let mut values: BTreeMap<String, Banks> = replay(events)
+        let replayed = replay(events);
+        let value = |register| replayed.get(register).unwrap_or(&Digests::ZERO);
+        let mut values: BTreeMap<String, Banks> = registers
             .iter()
-            .filter(|(register, _)| registers.contains(register))
-            .map(|(register, value)| (kind.register(*register), Banks::of(kind, value)))
+            .map(|register| (kind.register(*register), Banks::of(kind, value(register))))
             .collect();
         values.extend(
             mr_td.map(|mr_td| ("mrtd".into(), Banks { sha256: None, sha384: Some(hex::encode(mr_td)) })),

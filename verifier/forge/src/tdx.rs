@@ -12,8 +12,8 @@ use crate::policy::{Fit, Policy};
 use crate::quote::Quote;
 use crate::release::{Expected, Release};
 
-/// Index of RTMR0, RTMR1 and RTMR2 in a CCEL: what a release pins.
-const PINNED: [u32; 3] = [1, 2, 3];
+/// Index of RTMR0 to RTMR3 in a CCEL: what a release pins.
+const PINNED: [u32; 4] = [1, 2, 3, RTMR3];
 /// Index of RTMR3 in a CCEL.
 const RTMR3: u32 = 4;
 
@@ -45,6 +45,8 @@ pub struct TdxCase {
     pub boot_events: Vec<BootEvent>,
     /// What the release expects, where it is not what booted.
     pub released: Option<Vec<Event>>,
+    /// What the release expects the guest to extend, where it is not what it did.
+    pub released_boot_events: Option<Vec<BootEvent>>,
     /// MRTD in the release, where it is not the quote's.
     pub released_mr_td: Option<[u8; 48]>,
     /// The release.
@@ -78,6 +80,7 @@ impl TdxCase {
             log: EventLog::new(LogKind::Ccel, Image::default().events(LogKind::Ccel)),
             boot_events: vec![BootEvent::boot_toml("rtmr3")],
             released: None,
+            released_boot_events: None,
             released_mr_td: None,
             release: Release::default(),
             policy: Policy::default(),
@@ -121,7 +124,10 @@ impl TdxCase {
             boot_events: &self.boot_events,
         };
         let mr_td = self.released_mr_td.unwrap_or(self.quote.body.mr_td);
-        let events = self.released.as_ref().unwrap_or(&self.log.events);
+        let mut events = self.released.as_ref().unwrap_or(&self.log.events).clone();
+        events.extend(
+            self.released_boot_events.as_ref().unwrap_or(&self.boot_events).iter().map(|it| it.event(RTMR3)),
+        );
         let fit = Fit {
             simulated: vec![self.pki.root.key.spki_sha256()],
             tdx: true,
@@ -132,7 +138,7 @@ impl TdxCase {
             evidence: evidence.bytes(&self.evidence),
             collateral: Some(self.collateral.bytes(&self.pki)),
             policy: self.policy.toml(&fit),
-            release: self.release.bytes(Expected::of(LogKind::Ccel, Some(mr_td), events, &PINNED)),
+            release: self.release.bytes(Expected::of(LogKind::Ccel, Some(mr_td), &events, &PINNED)),
             nonce: self.nonce,
             bound: asked,
             now: self.now,

@@ -12,7 +12,7 @@ use crate::release::{Expected, Release};
 use crate::tpm::{AttestationKey, TpmQuote};
 
 /// The PCRs that a release pins.
-const PINNED: [u32; 3] = [4, 9, 11];
+const PINNED: [u32; 6] = [4, 9, 11, 12, 13, PCR14];
 /// The PCR of boot events.
 const PCR14: u32 = 14;
 
@@ -42,6 +42,8 @@ pub struct VtpmCase {
     pub registers: Option<Registers>,
     /// What the release expects, where it is not what booted.
     pub released: Option<Vec<Event>>,
+    /// What the release expects the guest to extend, where it is not what it did.
+    pub released_boot_events: Option<Vec<BootEvent>>,
     /// The release.
     pub release: Release,
     /// The policy.
@@ -64,6 +66,7 @@ impl Default for VtpmCase {
             boot_events: vec![BootEvent::boot_toml("pcr14")],
             registers: None,
             released: None,
+            released_boot_events: None,
             release: Release::default(),
             policy: Policy::default(),
             evidence: Edits::default(),
@@ -101,13 +104,16 @@ impl VtpmCase {
             binding: &binding,
             boot_events: &self.boot_events,
         };
-        let events = self.released.as_ref().unwrap_or(&self.log.events);
+        let mut events = self.released.as_ref().unwrap_or(&self.log.events).clone();
+        events.extend(
+            self.released_boot_events.as_ref().unwrap_or(&self.boot_events).iter().map(|it| it.event(PCR14)),
+        );
         let fit = Fit { vtpm: true, ak: vec![self.ak.name()], ..Fit::default() };
         Forged {
             evidence: evidence.bytes(&self.evidence),
             collateral: None,
             policy: self.policy.toml(&fit),
-            release: self.release.bytes(Expected::of(LogKind::Tcg2, None, events, &PINNED)),
+            release: self.release.bytes(Expected::of(LogKind::Tcg2, None, &events, &PINNED)),
             nonce: self.nonce,
             bound: asked,
             now: self.now,

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use const_oid::ObjectIdentifier;
 use der::asn1::{AnyRef, BitStringRef, IntRef};
 use der::{Decode, Reader, SliceReader, Tag};
 use x509_cert::time::Time;
@@ -20,7 +19,8 @@ const P256_SPKI: &[u8] = &[
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+/// The OID of a common name, 2.5.4.3.
+const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 
 /// Takes `SEQUENCE { tbs, ecdsa-with-SHA256, BIT STRING }` apart: where the signed part lies, and the
 /// signature. Certificates and CRLs both have this form.
@@ -56,9 +56,10 @@ pub(crate) fn common_name(name: &[u8]) -> Result<String, CertificateError> {
             let mut members = SliceReader::new(set.value())?;
             while !members.is_finished() {
                 members.sequence(|member| {
-                    let oid = ObjectIdentifier::decode(member)?;
+                    let oid = AnyRef::decode(member)?;
+                    der::Tagged::tag(&oid).assert_eq(Tag::ObjectIdentifier)?;
                     let value = AnyRef::decode(member)?;
-                    if oid == COMMON_NAME && found.replace(text(value)?).is_some() {
+                    if oid.value() == COMMON_NAME && found.replace(text(value)?).is_some() {
                         return Err(CertificateError::CommonName);
                     }
                     Ok(())

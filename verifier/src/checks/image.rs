@@ -26,8 +26,8 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         slug: "acpi-pinned",
-        holds: "Every ACPI event of RTMR0, and every event after its first separator that the release does not explain, has \
-                a digest that the policy lists; or the policy says that the release's kernel confines AML.",
+        holds: "The ACPI events of RTMR0, and all its other events that the release does not explain (separators aside), are \
+                those that the policy lists, in that order; or the policy says that the release's kernel confines AML.",
         clause: "SPECIFICATION 3 (tdx.acpi, tdx.acpi_confined)",
         explanation: "The host supplies the ACPI tables, and their code runs in the guest's kernel with access to its \
                       memory. An unknown table may be one that takes the machine over (BadAML), whatever image it booted; and \

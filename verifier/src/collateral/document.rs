@@ -11,6 +11,7 @@ use crate::crl::Crl;
 use crate::hex_bytes;
 use crate::pem;
 use crate::qe_identity::QeIdentity;
+use crate::root::parse_certificate;
 use crate::tcb_info::TcbInfo;
 
 #[derive(Deserialize)]
@@ -101,12 +102,11 @@ impl<'t> Chains<'t> {
                 if let Some(known) = self.certificates.iter().find(|known| known.der() == der) {
                     return Ok(Arc::clone(known));
                 }
-                let certificate = Certificate::parse(der).map_err(|error| CollateralError::Certificate {
+                let certificate = parse_certificate(der).map_err(|error| CollateralError::Certificate {
                     field,
                     index,
                     error,
                 })?;
-                let certificate = Arc::new(certificate);
                 self.certificates.push(Arc::clone(&certificate));
                 Ok(certificate)
             })

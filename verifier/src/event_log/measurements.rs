@@ -29,6 +29,13 @@ impl RegisterValue {
         [self.get(Bank::Sha256), self.get(Bank::Sha384)].into_iter().flatten()
     }
 
+    /// Whether nothing was ever extended: there is a value, and it is zero in every bank.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let mut values = self.iter().peekable();
+        values.peek().is_some() && values.all(|value| value == value.bank().zero())
+    }
+
     fn set(&mut self, digest: &Digest) {
         match digest {
             Digest::Sha256(value) => self.sha256 = Some(*value),

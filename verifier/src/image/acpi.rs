@@ -12,7 +12,8 @@ const SLUG: &str = "acpi-pinned";
 /// Runs `acpi-pinned`. `matched` is the release's entry that the machine's registers equal.
 ///
 /// Which of RTMR0's events are ACPI is not read off the log's labels alone, which the host's AML could change: whatever the
-/// release does not explain counts as well. A release that pins all of RTMR0 explains every event.
+/// release does not explain counts as well, the TD HOB and the firmware's variables included. A release that pins all of
+/// RTMR0 explains every event.
 pub(super) fn evaluate(
     matched: Option<(&Release, &Expected)>,
     machine: &Machine<'_>,
@@ -44,20 +45,26 @@ pub(super) fn evaluate(
         expected.events_of(Register::Rtmr(0)).any(|event| event.digests.sha384 == Some(*digest))
     };
     let events = log.acpi_events(|digest| whole || listed(digest));
-    let unknown = events.iter().find(|event| !policy.tdx.acpi.iter().any(|good| good.0 == event.digest));
-    match unknown {
-        Some(event) => {
+    // In order and all of them: known good tables of several machines, put together, are no machine's.
+    let mut due = policy.tdx.acpi.iter();
+    for event in &events {
+        if due.next().is_none_or(|due| due.0 != event.digest) {
             let (offset, event_type, digest) = (event.offset, event.event_type, HexBytes(event.digest));
-            report.fail(
+            let place = if policy.tdx.acpi.iter().any(|good| good.0 == event.digest) {
+                "stands at another place in tdx.acpi"
+            } else {
+                "is not in tdx.acpi"
+            };
+            return report.fail(
                 SLUG,
-                format_args!(
-                    "rtmr0: {event_type} at offset {offset} of the log, digest {digest}, is not in tdx.acpi"
-                ),
+                format_args!("rtmr0: {event_type} at offset {offset} of the log, digest {digest}, {place}"),
             );
         }
-        None if events.is_empty() => {
-            report.fail(SLUG, "the log has no ACPI event in RTMR0 to hold against tdx.acpi");
+    }
+    match due.next() {
+        Some(missing) => {
+            report.fail(SLUG, format_args!("rtmr0 lacks an event that is in tdx.acpi, digest {missing}"));
         }
-        None => report.pass(SLUG, format_args!("{} ACPI events of RTMR0 are in tdx.acpi", events.len())),
+        None => report.pass(SLUG, format_args!("the {} events of RTMR0 in tdx.acpi, in order", events.len())),
     }
 }

@@ -52,7 +52,7 @@ impl Found<'_> {
 }
 
 /// Walks the events of a machine beside those of a release's entry: the registers of which the release lists events, and those that it
-/// expects untouched. The most telling divergence comes first: what a UKI's sections changed stands in PCR 11 and
+/// expects untouched, as the guest's own is where the release does not list it. The most telling divergence comes first: what a UKI's sections changed stands in PCR 11 and
 /// RTMR2, and shows in PCR 4 and RTMR1 only as another image.
 #[must_use]
 pub fn diff<'a>(
@@ -60,14 +60,14 @@ pub fn diff<'a>(
     event_log: &'a EventLog<'a>,
     boot_events: &'a [BootEvent],
 ) -> Vec<Divergence<'a>> {
-    let untouched = expected
-        .registers()
-        .filter(|(_, value, _)| value.iter().all(|digest| digest == digest.bank().zero()));
+    let untouched = expected.registers().filter(|(_, value, _)| value.is_untouched());
+    let own = expected.family().guest_register();
     let registers: BTreeSet<Register> = expected
         .events()
         .iter()
         .map(|event| event.register)
         .chain(untouched.map(|(register, ..)| register))
+        .chain(expected.register(own).is_none().then_some(own))
         .filter(|register| *register != Register::Mrtd)
         .collect();
     let mut divergences = Vec::new();
@@ -80,7 +80,8 @@ pub fn diff<'a>(
     divergences.sort_by_key(|divergence| {
         let rank = rank(divergence.register);
         // Of a register that the release does not pin, a difference may be normal.
-        let pinned = rank == 0 || expected.register(divergence.register).is_some();
+        let register = divergence.register;
+        let pinned = rank == 0 || register == own || expected.register(register).is_some();
         (!pinned, rank, divergence.position)
     });
     divergences

@@ -79,7 +79,9 @@ fn equal_boots_do_not_diverge() {
     let same = [(2, "gpt"), (3, ".linux"), (3, ".cmdline"), (2, "uki"), (3, ".initrd"), (3, "load-options")];
     assert!(walk(BOOT, &same).is_empty());
     // Registers of which the release says nothing.
-    assert!(walk(BOOT, &[&same[..], &[(1, "acpi"), (4, "x")]].concat()).is_empty());
+    assert!(walk(BOOT, &[&same[..], &[(1, "acpi")]].concat()).is_empty());
+    // But for the guest's own, which it must leave untouched then.
+    assert_eq!(walk(BOOT, &[&same[..], &[(4, "workload")]].concat()), ["rtmr3 0 - workload"]);
 }
 
 #[test]
@@ -112,8 +114,10 @@ fn what_is_missing_or_more_is_told_as_such() {
 #[test]
 fn a_long_log_is_walked_in_time() {
     let names: Vec<String> = (0..3000).map(|index| format!("event {index}")).collect();
-    let must: Vec<(&str, &str)> = names.iter().map(|name| ("rtmr2", &name[..])).collect();
-    let is: Vec<(u32, &str)> = names.iter().rev().map(|name| (3, &name[..])).collect();
+    let mut must: Vec<(&str, &str)> = names.iter().map(|name| ("rtmr2", &name[..])).collect();
+    must.push(("rtmr1", "uki"));
+    let mut is: Vec<(u32, &str)> = names.iter().rev().map(|name| (3, &name[..])).collect();
+    is.push((2, "uki"));
     assert_eq!(walk_count(&must, &is), 3000);
     let other: Vec<(u32, &str)> = (0..40_000).map(|_| (3, "other")).collect();
     assert_eq!(walk_count(BOOT, &other), 40_000 + 2);
@@ -178,12 +182,19 @@ fn every_bank_of_every_register_must_be_equal() {
     let entry = &release.expected()[0];
     let value = |register| entry.register(register).unwrap().sha384.unwrap();
     let (rtmr1, rtmr2) = (value(Register::Rtmr(1)), value(Register::Rtmr(2)));
-    let td = |mr_td, rtmr0| Measurements::of_td(mr_td, [rtmr0, rtmr1, rtmr2, [9; 48]]);
+    let td = |mr_td, rtmr0| Measurements::of_td(mr_td, [rtmr0, rtmr1, rtmr2, [0; 48]]);
     assert!(differing(entry, &td([1; 48], [2; 48])).is_empty());
     assert_eq!(differing(entry, &td([0; 48], [2; 48])), [Register::Mrtd]);
     assert_eq!(differing(entry, &td([0; 48], [0; 48])), [Register::Mrtd, Register::Rtmr(0)]);
+    // The guest's own register is untouched, or as the release has it.
+    let ran = Measurements::of_td([1; 48], [[2; 48], rtmr1, rtmr2, [9; 48]]);
+    assert_eq!(differing(entry, &ran), [Register::Rtmr(3)]);
+    let listed = parse(&self::release(BOOT, &[("rtmr3", "09".repeat(48))]));
+    let listed = &listed.expected()[0];
+    assert!(differing(listed, &ran).iter().all(|register| *register != Register::Rtmr(3)));
+    assert!(differing(listed, &td([1; 48], [2; 48])).contains(&Register::Rtmr(3)));
     // Registers that are not there are not equal.
-    assert_eq!(differing(entry, &Measurements::default()).len(), 4);
+    assert_eq!(differing(entry, &Measurements::default()).len(), 5);
 }
 
 #[test]
@@ -238,13 +249,17 @@ fn acpi_is_pinned_by_the_policy_or_confined_by_the_release() {
         report.outcome("acpi-pinned")
     };
     let bare = release(BOOT, &[]);
-    let listed = release(&[BOOT, &[("rtmr0", "boot")]].concat(), &[]);
+    let listed = release(&[BOOT, &[("rtmr0", "hob"), ("rtmr0", "boot")]].concat(), &[]);
     let whole = release(BOOT, &[("rtmr0", hex::encode(rtmr0))]);
     for (release, policy, expected) in [
         (&bare, String::new(), NotRun),
-        (&bare, pin(&["rsdp", "tables", "boot"]), Pass),
-        // A boot variable that nothing explains may be a table.
-        (&bare, pin(&["rsdp", "tables"]), Fail),
+        (&bare, pin(&["hob", "rsdp", "tables", "boot"]), Pass),
+        // A TD HOB can carry tables; a boot variable that nothing explains may be one.
+        (&bare, pin(&["rsdp", "tables", "boot"]), Fail),
+        (&bare, pin(&["hob", "rsdp", "tables"]), Fail),
+        // In order, and all of them.
+        (&bare, pin(&["hob", "tables", "rsdp", "boot"]), Fail),
+        (&bare, pin(&["hob", "rsdp", "tables", "boot", "more"]), Fail),
         (&listed, pin(&["rsdp", "tables"]), Pass),
         (&listed, pin(&["rsdp"]), Fail),
         (&listed, pin(&["tables"]), Fail),

@@ -232,8 +232,9 @@ impl RawDigests {
     }
 }
 
-/// What kind of machine the registers are of, and whether they are enough to name an image: MRTD is the firmware
-/// alone, kernel and initrd are in RTMR1 and RTMR2; PCR 4 is the boot loader or the UKI.
+/// What kind of machine the registers are of, and whether they are enough to name an image. MRTD is the firmware
+/// alone, kernel and initrd are in RTMR1 and RTMR2. PCR 4 is the UKI; but initrds, load options, credentials and addons
+/// from beside it are in PCRs 9, 12 and 13, which say that there were none.
 fn family(
     path: &str,
     registers: &BTreeMap<Register, (RegisterValue, Validated)>,
@@ -245,12 +246,20 @@ fn family(
     let (family, needed): (_, &[Register]) = if td {
         (Family::Tdx, &[Register::Mrtd, Register::Rtmr(1), Register::Rtmr(2)])
     } else {
-        (Family::Vtpm, &[Register::Pcr(4)])
+        (Family::Vtpm, &[4, 9, 11, 12, 13].map(Register::Pcr))
     };
-    match needed.iter().find(|register| !registers.contains_key(register)) {
-        Some(register) => {
-            Err(ReleaseError::Incomplete { path: format!("{path}.registers"), register: *register })
-        }
+    if let Some(register) = needed.iter().find(|register| !registers.contains_key(register)) {
+        return Err(ReleaseError::Incomplete { path: format!("{path}.registers"), register: *register });
+    }
+    // What every boot of an image extends: without an event there, the image is measured elsewhere or not at all.
+    let booted = [Register::Rtmr(1), Register::Rtmr(2), Register::Pcr(4), Register::Pcr(11)];
+    let zero = |register: &&Register| {
+        registers
+            .get(register)
+            .is_some_and(|(value, _)| value.iter().any(|digest| digest == digest.bank().zero()))
+    };
+    match booted.iter().find(zero) {
+        Some(register) => Err(ReleaseError::Untouched { path: format!("{path}.registers.{register}") }),
         None => Ok(family),
     }
 }

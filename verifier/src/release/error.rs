@@ -94,13 +94,19 @@ pub enum ReleaseError {
     },
     /// An entry that does not name an image.
     #[error(
-        "release.json: {path} lacks {register}: without it other images have the same registers (a TD is named by mrtd, rtmr1 and rtmr2, a vTPM by pcr4)"
+        "release.json: {path} lacks {register}: without it other images have the same registers (a TD is named by mrtd, rtmr1 and rtmr2, a vTPM by pcr4, pcr9, pcr11, pcr12 and pcr13)"
     )]
     Incomplete {
         /// The entry's registers.
         path: String,
         /// The register that is missing.
         register: Register,
+    },
+    /// A register that no boot of the image leaves at zero.
+    #[error("release.json: {path} is zero: an image that measures nothing into it is not named by it")]
+    Untouched {
+        /// The register.
+        path: String,
     },
     /// A register whose events lead to another value.
     #[error("release.json: {path}.{bank} is {stated}, but the events listed for it lead to {replayed}")]

@@ -26,6 +26,17 @@ impl Family {
     }
 }
 
+impl Family {
+    /// The register that a machine of that kind leaves to its guest: a TD's RTMR3, a TPM's PCR 14.
+    #[must_use]
+    pub const fn guest_register(self) -> Register {
+        match self {
+            Self::Tdx => Register::Rtmr(3),
+            Self::Vtpm => Register::Pcr(14),
+        }
+    }
+}
+
 /// An entry of `expected`: registers of one image on one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {

@@ -33,9 +33,12 @@ fn release() -> Value {
                 "platform": "qemu-vtpm", "profile": "p", "firmware_sha256": hex("04"),
                 "registers": {
                     "pcr4": {"sha256": replay(Bank::Sha256, &["uki"]), "sha384": replay(Bank::Sha384, &["uki"])},
+                    "pcr9": {"sha384": "09".repeat(48)},
                     "pcr11": {"sha384": replay(Bank::Sha384, &[".linux", ".initrd"])},
+                    "pcr12": {"sha384": "00".repeat(48)},
+                    "pcr13": {"sha384": "00".repeat(48)},
                 },
-                "validated": {"pcr4": "booted-vtpm", "pcr11": "none"},
+                "validated": {"pcr4": "booted-vtpm", "pcr9": "none", "pcr11": "none", "pcr12": "none", "pcr13": "none"},
                 "events": [event("pcr11", ".linux"), event("pcr4", "uki"), event("pcr11", ".initrd")],
             },
             {
@@ -76,7 +79,8 @@ fn a_release_is_read() {
     assert_eq!((vtpm.family(), tdx.family()), (Family::Vtpm, Family::Tdx));
     assert_eq!(tdx.register(Register::Mrtd).unwrap().sha384, Some([5; 48]));
     let words: Vec<_> = vtpm.registers().map(|(register, _, validated)| (register, validated)).collect();
-    assert_eq!(words, [(Register::Pcr(4), Validated::BootedVtpm), (Register::Pcr(11), Validated::None)]);
+    let none = [9, 11, 12, 13].map(|pcr| (Register::Pcr(pcr), Validated::None));
+    assert_eq!(words, [&[(Register::Pcr(4), Validated::BootedVtpm)], &none[..]].concat());
     let what: Vec<_> = vtpm.events_of(Register::Pcr(11)).map(|event| &event.what[..]).collect();
     assert_eq!(what, [".linux", ".initrd"]);
 }
@@ -92,7 +96,7 @@ fn the_example_of_the_specification_has_the_fields_that_are_read() {
         match value {
             Value::String(text) => {
                 if let Some(digits) = text.strip_suffix(" hex") {
-                    *text = "0".repeat(digits.parse().unwrap());
+                    *text = "1".repeat(digits.parse().unwrap());
                 }
             }
             Value::Array(values) => values.iter_mut().for_each(fill),
@@ -101,6 +105,9 @@ fn the_example_of_the_specification_has_the_fields_that_are_read() {
         }
     }
     fill(&mut value);
+    // The one event that is listed leads to its register.
+    let pcr11 = Bank::Sha384.zero().extend(&[0x11; 48]).to_string();
+    value["expected"][0]["registers"]["pcr11"]["sha384"] = json!(pcr11);
     assert_eq!(parse(&value).unwrap().expected()[0].platform(), "qemu-vtpm");
 }
 
@@ -117,7 +124,7 @@ fn registers_follow_from_their_events() {
         assert!(matches!(parse(&with("/expected/0/events", events)), Err(ReleaseError::Replay { .. })));
     }
     // Events of a register that is not pinned, and a register without events, are held against nothing.
-    assert!(parse(&with("/expected/0/events", json!([event("pcr9", "x")]))).is_ok());
+    assert!(parse(&with("/expected/0/events", json!([event("pcr5", "x")]))).is_ok());
     // An event lacks the bank of its register.
     let message = error("/expected/0/events/0/digests", json!({"sha256": "00".repeat(32)}));
     assert!(message.contains("each of pcr11 must have sha384"), "{message}");
@@ -140,6 +147,10 @@ fn an_entry_names_an_image() {
         (&["mrtd", "rtmr1"], Register::Rtmr(2)),
         (&["rtmr1", "rtmr2"], Register::Mrtd),
         (&["pcr11"], Register::Pcr(4)),
+        (&["pcr4", "pcr9", "pcr11", "pcr13"], Register::Pcr(12)),
+        (&["pcr4", "pcr9", "pcr11", "pcr12"], Register::Pcr(13)),
+        (&["pcr4", "pcr11", "pcr12", "pcr13"], Register::Pcr(9)),
+        (&["pcr4", "pcr9", "pcr12", "pcr13"], Register::Pcr(11)),
         (&[], Register::Pcr(4)),
     ] {
         let error = tdx(registers).unwrap_err();
@@ -152,10 +163,24 @@ fn an_entry_names_an_image() {
 }
 
 #[test]
+fn what_every_boot_extends_is_not_zero() {
+    let zero = |path: &str| {
+        let mut release = with(path, json!({"sha384": "00".repeat(48)}));
+        release["expected"][0]["events"] = json!([]);
+        parse(&release)
+    };
+    for path in ["0/registers/pcr4", "0/registers/pcr11", "1/registers/rtmr1", "1/registers/rtmr2"] {
+        assert!(matches!(zero(&format!("/expected/{path}")), Err(ReleaseError::Untouched { .. })), "{path}");
+    }
+    // Nothing beside the UKI is what is hoped for.
+    assert!(zero("/expected/0/registers/pcr9").is_ok());
+}
+
+#[test]
 fn every_register_says_how_it_was_validated() {
     let validated = "/expected/0/validated";
     for wrong in
-        [json!({"pcr4": "none"}), json!({"pcr4": "none", "pcr11": "none", "pcr9": "none"}), json!({})]
+        [json!({"pcr4": "none"}), json!({"pcr4": "none", "pcr11": "none", "pcr5": "none"}), json!({})]
     {
         assert!(matches!(parse(&with(validated, wrong)), Err(ReleaseError::ValidatedRegisters { .. })));
     }

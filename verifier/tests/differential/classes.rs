@@ -227,7 +227,7 @@ pub(crate) const CLASSES: &[Class] = &[
         stricter: Ours,
         says: &["quote-vendor"],
         why: "Under a test root a quote must not carry Intel's vendor id, or a forgery would look real to whoever reads \
-              the header only (DESIGN, 4). They know one vendor and take it under any root.",
+              the header only (SPECIFICATION, 3 and 4). They know one vendor and take it under any root.",
         shown: Forged(forged::VENDOR),
     },
     Class {

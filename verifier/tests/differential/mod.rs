@@ -29,7 +29,7 @@ use random::Random;
 use word::Word;
 
 /// Mutations in a plain run: some seconds.
-const MUTATED: usize = 2400;
+const MUTATED: usize = 1600;
 
 /// How many mutations are asked for. Of signed documents it is a fifth.
 fn count() -> usize {

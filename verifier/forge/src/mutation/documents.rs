@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Row, tdx, vtpm};
 use crate::boot::Image;
-use crate::event_log::{Digests, Event, LogKind};
-use crate::release::Expected;
+use crate::event_log::{Digests, EV_IPL, EV_PLATFORM_CONFIG_FLAGS, EV_SEPARATOR, Event, LogKind};
+use crate::evidence::BootEvent;
+use crate::release::{Banks, Expected};
 use crate::tdx::TdxCase;
 use crate::vtpm::VtpmCase;
 
@@ -58,13 +59,18 @@ pub(super) const EVENT_LOG: &[Row] = &[
     vtpm("event-log-format", "of a TPM, cut in the middle of an event", |c| c.log.truncate = Some(200)),
     tdx("event-log-replay", "RTMR3 was extended with something else", |c| {
         c.quote.body.rtmr = [None, None, None, Some([3; 48])];
+        expected(c, |expected| {
+            let rtmr3 = Banks { sha256: None, sha384: Some("03".repeat(48)) };
+            expected.registers.insert("rtmr3".into(), rtmr3);
+            expected.validated.insert("rtmr3".into(), "none".into());
+        });
     }),
     tdx("event-log-replay", "a boot event is left out", |c| {
-        c.quote.body.rtmr = c.registers().map(Some);
+        booted(c);
         c.boot_events.clear();
     }),
     tdx("event-log-replay", "a boot event is told twice", |c| {
-        c.quote.body.rtmr = c.registers().map(Some);
+        booted(c);
         c.boot_events = [&c.boot_events[..], &c.boot_events[..]].concat();
     }),
     tdx("event-log-replay", "an event of RTMR1 stands twice", |c| {
@@ -113,6 +119,13 @@ pub(super) const EVENT_LOG: &[Row] = &[
 fn booted(case: &mut TdxCase) {
     case.quote.body.rtmr = case.registers().map(Some);
     case.released = Some(case.log.events.clone());
+    case.released_boot_events = Some(case.boot_events.clone());
+}
+
+/// What a tenant brings, and a machine extends before it runs.
+fn workload(register: &str) -> BootEvent {
+    let digests = Digests::of(b"SIMULATED workload");
+    BootEvent { event: "SIMULATED workload".into(), digests, ..BootEvent::boot_toml(register) }
 }
 
 fn of_pcr1(case: &mut VtpmCase) -> impl Iterator<Item = &mut Event> {
@@ -137,6 +150,17 @@ pub(super) const IMAGE: &[Row] = &[
             expected.validated.remove("mrtd");
         });
     }),
+    tdx("release-format", "an RTMR2 that nothing is measured into", |c| {
+        expected(c, |expected| {
+            expected.events.retain(|event| event.register != "rtmr2");
+            let zero = Banks { sha256: None, sha384: Some("0".repeat(96)) };
+            expected.registers.insert("rtmr2".into(), zero);
+        });
+    }),
+    vtpm("release-format", "a vTPM's, which takes any load options", |c| {
+        let all = [&c.log.events[..], &[BootEvent::boot_toml("pcr14").event(14)]].concat();
+        c.release.expected = vec![Expected::of(LogKind::Tcg2, None, &all, &[4, 9, 11, 13, 14])];
+    }),
     tdx("release-format", "a value that was validated by nothing known", |c| {
         expected(c, |expected| {
             expected.validated.insert("mrtd".into(), "certainly".into());
@@ -152,6 +176,47 @@ pub(super) const IMAGE: &[Row] = &[
     vtpm("image-mismatch", "another command line, by a vTPM", |c| {
         released_vtpm(c, |image| image.cmdline.push('!'));
     }),
+    tdx("image-mismatch", "a workload ran that the release does not list", |c| {
+        c.released_boot_events = Some(c.boot_events.clone());
+        c.boot_events.push(workload("rtmr3"));
+    }),
+    tdx("image-mismatch", "a workload ran, and the release says nothing of RTMR3", |c| {
+        c.boot_events = vec![workload("rtmr3")];
+        expected(c, |_| ());
+    }),
+    vtpm("image-mismatch", "a workload ran, by a vTPM", |c| {
+        c.released_boot_events = Some(c.boot_events.clone());
+        c.boot_events.push(workload("pcr14"));
+    }),
+    vtpm("image-mismatch", "a workload ran, and the release says nothing of PCR 14", |c| {
+        c.release.expected = vec![Expected::of(LogKind::Tcg2, None, &c.log.events, &[4, 9, 11, 12, 13])];
+    }),
+    vtpm("image-mismatch", "load options beside the UKI", |c| {
+        c.released = Some(c.log.events.clone());
+        c.log.events.push(Event::new(12, EV_IPL, b"", b"init=/bin/sh", "load-options", &[]));
+    }),
+    tdx("acpi-pinned", "another TD HOB, under a release that does not pin RTMR0", |c| {
+        without_rtmr0(c);
+        c.policy.acpi = Some(unexplained(c));
+        if let Some(hob) = c.log.events.first_mut() {
+            hob.digests = Digests::of(b"SIMULATED TD HOB with tables");
+        }
+    }),
+    tdx("acpi-pinned", "good tables told after the boot, none at it", |c| {
+        without_rtmr0(c);
+        c.policy.acpi = Some(unexplained(c));
+        c.log.events.sort_by_key(|event| event.kind == EV_PLATFORM_CONFIG_FLAGS);
+    }),
+    tdx("acpi-pinned", "the tables in another order", |c| {
+        let mut acpi = c.acpi();
+        acpi.reverse();
+        c.policy.acpi = Some(acpi);
+    }),
+    tdx("acpi-pinned", "a table of the policy's that is not there", |c| {
+        let mut acpi = c.acpi();
+        acpi.push([9; 48]);
+        c.policy.acpi = Some(acpi);
+    }),
     tdx("acpi-pinned", "other tables in the policy", |c| c.policy.acpi = Some(vec![[9; 48]])),
     tdx("acpi-pinned", "one table is not in the policy", |c| {
         let mut acpi = c.acpi();
@@ -166,6 +231,19 @@ fn expected(case: &mut TdxCase, change: fn(&mut Expected)) {
     let mut expected = Expected::of(LogKind::Ccel, mr_td, &case.log.events, &[1, 2, 3]);
     change(&mut expected);
     case.release.expected = vec![expected];
+}
+
+/// The release leaves RTMR0 to the policy, as ours do.
+fn without_rtmr0(case: &mut TdxCase) {
+    let mr_td = Some(case.quote.body.mr_td);
+    let all = [&case.log.events[..], &[BootEvent::boot_toml("rtmr3").event(4)]].concat();
+    case.release.expected = vec![Expected::of(LogKind::Ccel, mr_td, &all, &[2, 3, 4])];
+}
+
+/// What `tdx.acpi` has to list then: all of RTMR0 but separators.
+fn unexplained(case: &TdxCase) -> Vec<[u8; 48]> {
+    let counts = |event: &&Event| event.register == 1 && event.kind != EV_SEPARATOR;
+    case.log.events.iter().filter(counts).map(|event| event.digests.sha384).collect()
 }
 
 /// The release is of an image that did not boot.

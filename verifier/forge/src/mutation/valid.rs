@@ -6,10 +6,11 @@ use super::collateral::{qe_identity_dates, revoke, tcb_info_dates};
 use super::quote::version_5;
 use super::tcb::advised;
 use super::{Row, tdx, vtpm};
-use crate::event_log::EV_IPL;
+use crate::event_log::{EV_IPL, LogKind};
 use crate::instant::{DAY, NOW};
 use crate::key::Signature;
 use crate::pki::Pki;
+use crate::release::Expected;
 use crate::td_body::Layout;
 use crate::tpm::NO_DA;
 
@@ -80,6 +81,11 @@ pub(super) const ROWS: &[Row] = &[
     tdx("", "a release whose kernel confines AML", |c| {
         c.policy.acpi = Some(Vec::new());
         c.policy.acpi_confined = vec![Sha256::digest(c.make().release).into()];
+    }),
+    tdx("", "no boot events, and a release that says nothing of them", |c| {
+        c.boot_events.clear();
+        let mr_td = Some(c.quote.body.mr_td);
+        c.release.expected = vec![Expected::of(LogKind::Ccel, mr_td, &c.log.events, &[1, 2, 3])];
     }),
     tdx("", "no boot events", |c| c.boot_events.clear()),
     vtpm("", "a vTPM", |_| ()),
