@@ -129,10 +129,12 @@ pub(crate) fn edit(object: &mut Map<String, Value>, extra: &Map<String, Value>) 
     }
 }
 
-/// Indented JSON and a newline.
+/// Indented JSON and a newline, keys in order: whether a `Map` sorts is a feature that any crate of a build may switch.
 pub(crate) fn document(value: &impl serde::Serialize) -> Vec<u8> {
     // Only maps with string keys come here: there is nothing that JSON cannot hold.
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    value.sort_all_objects();
+    let mut bytes = serde_json::to_vec_pretty(&value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
 }
