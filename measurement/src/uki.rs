@@ -9,7 +9,7 @@ use crate::field::utf16_nul;
 use crate::pe::{Pe, PeError, Section};
 use crate::stub_initrd;
 
-/// More than this many zeros after a measured section's data is no image that anyone builds.
+/// More zeros than this after the data of the measured sections, in all, is no image that anyone builds.
 const MAX_ZEROS: usize = 16 << 20;
 
 /// A PE image that has what the stub boots, and nothing whose measurement is not known here.
@@ -43,7 +43,8 @@ pub enum UkiError {
     Choice(&'static str),
     /// Memory larger than the file gives.
     #[error(
-        "section `{name}`: {zeros} bytes of memory that the file does not fill; write its data out in full"
+        "section `{name}`: {zeros} bytes of memory that the file does not fill are more than the 16 MiB that all \
+         sections may have; write its data out in full"
     )]
     Zeros {
         /// The section.
@@ -98,9 +99,11 @@ impl<'a> Uki<'a> {
             return Err(UkiError::Choice(choice));
         }
         // The signature is not measured, but goes into the initrd.
+        let mut sum = 0_usize;
         for name in MEASURED_257.into_iter().chain([".pcrsig"]) {
             let zeros = pe.section(name).map_or(0, Section::zeros);
-            if zeros > MAX_ZEROS {
+            sum = sum.saturating_add(zeros);
+            if sum > MAX_ZEROS {
                 return Err(UkiError::Zeros { name, zeros });
             }
         }

@@ -75,7 +75,10 @@ fn sections_in_the_stubs_order() {
 }
 
 fn resized(name: &str, size: u32) -> Vec<u8> {
-    let mut image = uki();
+    resize(uki(), name, size)
+}
+
+fn resize(mut image: Vec<u8>, name: &str, size: u32) -> Vec<u8> {
     let at = section_header(&image, name);
     image[at + 8..at + 12].copy_from_slice(&size.to_le_bytes());
     image
@@ -105,6 +108,10 @@ fn odd_images_are_refused_by_name() {
     let size = u32::try_from(kernel().len().next_multiple_of(512)).unwrap();
     assert_eq!(error(&resized(".linux", size + 8)), UkiError::Zeros { name: ".linux", zeros: 8 });
     assert!(matches!(error(&resized(".osrel", 0x7000_0000)), UkiError::Zeros { name: ".osrel", .. }));
+    // The bound is over all sections: one of 12 MiB passes it, two do not.
+    let (one, size) = (resized(".osrel", 12 << 20), 12 << 20);
+    assert!(matches!(error(&one), UkiError::Overlap { .. }));
+    assert!(matches!(error(&resize(one, ".cmdline", size)), UkiError::Zeros { name: ".cmdline", .. }));
     assert!(matches!(
         error(&resized(".osrel", u32::MAX)),
         UkiError::Pe(PeError::Field { field: "VirtualSize", .. })
