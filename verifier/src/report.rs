@@ -50,8 +50,27 @@ pub struct Line {
 
 impl Line {
     pub(crate) fn failure(slug: &'static str, detail: &dyn Display) -> Self {
-        Self { slug, outcome: Outcome::Fail, detail: detail.to_string() }
+        Self { slug, outcome: Outcome::Fail, detail: legible(detail) }
     }
+}
+
+/// A detail may quote what it judges: whatever could move a reader's cursor, or turn their text around, is shown as its escape.
+fn legible(detail: &dyn Display) -> String {
+    let text = detail.to_string();
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return text;
+    }
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
 }
 
 /// The lines of all checks that were run.
@@ -120,7 +139,7 @@ impl Report {
         if self.terse && outcome != Outcome::Fail {
             return;
         }
-        let line = Line { slug, outcome, detail: detail.to_string() };
+        let line = Line { slug, outcome, detail: legible(detail) };
         match self.lines.iter_mut().find(|line| line.slug == slug) {
             // What failed once has failed; what passed is not forgotten for a `not-run`.
             Some(old) if old.outcome == Outcome::Fail => {}
@@ -181,5 +200,18 @@ impl Report {
             .collect();
         lines.extend(self.lines.iter().filter(|line| checks::find(line.slug).is_none()).cloned());
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_as_its_escape() {
+        let mut report = Report::new();
+        report.fail("evidence-format", "field \u{1b}[2J, \u{202e}txet, naïve");
+        let detail = report.first_failure().map(|line| line.detail.clone()).unwrap_or_default();
+        assert_eq!(detail, "field \\u{1b}[2J, \\u{202e}txet, naïve");
     }
 }
