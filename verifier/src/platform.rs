@@ -28,8 +28,8 @@ use crate::{td, tdx};
 pub struct Platform(pub(crate) Arc<PckChain>);
 
 impl Platform {
-    /// SHA-256 of the PCK's SubjectPublicKeyInfo: what a policy's `platforms` names, and what tells machines
-    /// apart without the PPID, which is the same for everyone who uses a machine.
+    /// `SHA-256("hallmark/platform/1" || PPID || PCEID)`: what a policy's `platforms` names, and what tells machines apart. Not
+    /// the PCK: a machine has one for each TCB it was ever at, and could pass for several.
     #[must_use]
     pub fn id(&self) -> &[u8; 32] {
         &self.0.id
@@ -81,6 +81,11 @@ impl VerifiedCollateral {
     }
 }
 
+fn platform_id(extension: &PckExtension) -> [u8; 32] {
+    // Both have fixed lengths.
+    sha256(&[b"hallmark/platform/1", &extension.ppid, &extension.pce_id])
+}
+
 /// The PCK chain of a quote, read and not believed.
 #[derive(Debug)]
 pub(crate) struct PckChain {
@@ -129,7 +134,9 @@ impl PckChain {
             .collect::<Result<_, _>>()?;
         let [pck, ca, root] = check_chain_length(&chain, "PCK, PCK CA, root")?.clone();
         let extension = PckExtension::parse(pck.extensions().sgx.as_deref().unwrap_or_default());
-        Ok(Self { pem: pem.to_vec(), id: sha256(&[pck.spki()]), pck, ca, root, extension })
+        // A chain whose extension cannot be read fails for that; until then it is told apart by its key.
+        let id = extension.as_ref().map_or_else(|_| sha256(&[pck.spki()]), platform_id);
+        Ok(Self { pem: pem.to_vec(), id, pck, ca, root, extension })
     }
 
     /// Runs the checks of the PCK group. With `known`, the signatures of the chain are good from before. Gives

@@ -72,7 +72,7 @@ pub struct Tdx {
     pub acpi: Vec<HexBytes<48>>,
     /// SHA-256 of the release.json files whose kernel confines AML.
     pub acpi_confined: Vec<HexBytes<32>>,
-    /// When not empty, the platform is one of these: SHA-256 of the PCK key (SubjectPublicKeyInfo DER).
+    /// When not empty, the platform is one of these: `SHA-256("hallmark/platform/1" || PPID || PCEID)`.
     pub platforms: Vec<HexBytes<32>>,
 }
 

@@ -113,10 +113,15 @@ impl Pki {
         vec![self.tcb_signing.clone(), self.root.clone()]
     }
 
-    /// SHA-256 of the PCK's SubjectPublicKeyInfo.
+    /// The platform's identity: SHA-256 of a tag, PPID and PCEID (SPECIFICATION §3, `tdx.platforms`).
     #[must_use]
     pub fn platform(&self) -> [u8; 32] {
-        self.pck.key.spki_sha256()
+        let mut hash = Sha256::new_with_prefix("hallmark/platform/1");
+        if let Some(sgx) = &self.pck.sgx {
+            hash.update(&sgx.ppid);
+            hash.update(&sgx.pce_id);
+        }
+        hash.finalize().into()
     }
 }
 
