@@ -31,7 +31,6 @@ pub mod lock;
 pub mod mirror;
 pub mod module;
 pub mod modules;
-pub mod note;
 pub mod pe;
 pub mod recipe;
 pub mod release;

@@ -1,12 +1,12 @@
 //! `release.json.sig`: who stands for a release document.
 //!
-//! A [signed note](crate::note) over three lines: a domain, the release's name and version, the SHA-256 of the exact
+//! A [signed note](hallmark_ledger::note) over three lines: a domain, the release's name and version, the SHA-256 of the exact
 //! bytes of release.json. The names are for people who look at a signature alone; what binds is the hash.
 
+use hallmark_ledger::note::{Note, NoteError, Signer, Verifier};
 use sha2::{Digest as _, Sha256};
 
 use super::{Release, ReleaseError};
-use crate::note::{Note, NoteError, Signer, Verifier};
 
 /// The text that is signed for a document.
 ///

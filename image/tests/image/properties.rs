@@ -6,10 +6,10 @@ use hallmark_image::{
     deb::Deb,
     disk,
     module::Module,
-    note::{Note, Verifier},
     pe::Image,
     synthetic,
 };
+use hallmark_ledger::note::{Note, Verifier};
 use proptest::prelude::*;
 
 /// Random bytes behind a start that gets a parser past its first check.

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use hallmark_image::note::{Signer, Verifier};
 use hallmark_image::release::signature::{self, SignatureError};
 use hallmark_image::release::{QEMU_VTPM, Release};
 use hallmark_image::source::Source;
+use hallmark_ledger::note::{Signer, Verifier};
 use hallmark_verifier::release::Release as Published;
 use hallmark_verifier::verdict::Word;
 

@@ -1,7 +1,7 @@
 //! Documents of ours that come from outside: release.json and its signatures, policies, lock files, recipes.
 
-use hallmark_image::note::Note;
 use hallmark_image::{Lock, Recipe, release as writer};
+use hallmark_ledger::note::Note;
 use hallmark_verifier::{Policy, Word, release as reader};
 
 use crate::known::TDX;

@@ -1,4 +1,4 @@
-//! C2SP signed notes with Ed25519 keys: who stands for a release.
+//! C2SP signed notes with Ed25519 keys: who stands for a release, and which log speaks.
 //!
 //! <https://c2sp.org/signed-note>: a text that ends in a newline, an empty line, then a line for each signature:
 //! `— NAME BASE64(key id || signature)`. The key id is the first four bytes of
@@ -62,15 +62,14 @@ impl Verifier {
         &self.name
     }
 
+    /// The Ed25519 public key, 32 bytes.
+    pub fn public(&self) -> [u8; 32] {
+        self.key.to_bytes()
+    }
+
     /// The four bytes that tell keys of one name apart.
     pub fn id(&self) -> [u8; 4] {
-        let digest = Sha256::new()
-            .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key.as_bytes())
-            .finalize();
-        let [a, b, c, d, ..]: [u8; 32] = digest.into();
-        [a, b, c, d]
+        key_id(&self.name, ED25519, self.key.as_bytes())
     }
 }
 
@@ -158,6 +157,16 @@ impl Signer {
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
     }
 
+    /// Signs bytes that are no note (an operator's messages). Their domain must be in them.
+    pub fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+
+    /// The seed, for who must hand the key to another member over an attested channel.
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.key.to_bytes())
+    }
+
     /// The key that verifies what this one signs.
     pub fn verifier(&self) -> Verifier {
         Verifier { name: self.name.clone(), key: self.key.verifying_key() }
@@ -222,6 +231,26 @@ impl Note {
         self.signatures.push((signer.name.clone(), id, signature));
     }
 
+    /// Adds a signature line made elsewhere, unless as many as are read are there already.
+    pub(crate) fn add(&mut self, name: &str, id: [u8; 4], signature: Vec<u8>) -> Result<(), NoteError> {
+        if self.signatures.len() == MAX_SIGNATURES {
+            return Err(NoteError::Line(name.to_owned()));
+        }
+        self.signatures.push((checked_name(name)?.to_owned(), id, signature));
+        Ok(())
+    }
+
+    /// The signatures that claim this name and key, unverified.
+    pub(crate) fn claims<'n>(&'n self, name: &'n str, id: [u8; 4]) -> impl Iterator<Item = &'n [u8]> {
+        let claims = self.signatures.iter().filter(move |(n, i, _)| n == name && *i == id);
+        claims.map(|(_, _, signature)| signature.as_slice())
+    }
+
+    /// Names on the signature lines, as they stand; nothing is verified.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|(name, _, _)| name.as_str())
+    }
+
     /// Which of these keys signed the text. Signatures by other keys say nothing and are passed over.
     ///
     /// # Errors
@@ -255,8 +284,15 @@ impl fmt::Display for Note {
     }
 }
 
+/// The four bytes that tell keys of one name apart: the head of `SHA-256(NAME || 0x0a || TYPE || public key)`.
+pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
+    let digest = Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(key).finalize();
+    let [a, b, c, d, ..]: [u8; 32] = digest.into();
+    [a, b, c, d]
+}
+
 /// A key name: not empty, no space, no plus.
-fn checked_name(name: &str) -> Result<&str, NoteError> {
+pub(crate) fn checked_name(name: &str) -> Result<&str, NoteError> {
     let bad = |c: char| c.is_whitespace() || c.is_control() || c == '+';
     if name.is_empty() || name.len() > 256 || name.chars().any(bad) {
         Err(NoteError::Name(name.to_owned()))
@@ -320,6 +356,7 @@ pub enum NoteError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
 
     fn signer(name: &str, seed: u8) -> Signer {

@@ -1,0 +1,10 @@
+mod entries;
+mod folder;
+mod golden;
+mod notes;
+mod peers;
+mod pointers;
+mod proofs;
+mod replay;
+mod tiles;
+mod world;
