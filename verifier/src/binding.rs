@@ -3,6 +3,10 @@
 //! `binding = SHA-512("hallmark/evidence/1" || nonce || bound)`, `bound` being a SHA-256, or 32 zero bytes where nothing is
 //! bound. All parts have fixed lengths, so no two choices give the same input. A TD carries the binding as report_data,
 //! a TPM carries its SHA-256 as extraData (SPECIFICATION, section 1).
+//!
+//! Other domains have formulas of their own (`hallmark/attested-tls/1` of a session, `hallmark/statement/1` of what an auditor
+//! checks later). Whoever asks about one computes the 64 bytes and asks with [`Ask::ReportData`]; such evidence names no
+//! nonce, and evidence that names one is of this domain only.
 
 use crate::crypto;
 use crate::evidence::Enclosed;
@@ -31,6 +35,8 @@ pub enum Ask {
         /// SHA-256 of the file or key.
         bound: [u8; 32],
     },
+    /// To exactly these 64 bytes, which the asker computed under a domain tag other than [`DOMAIN`].
+    ReportData([u8; 64]),
     /// Not asked (`--unbound`): caps the verdict at `authentic`.
     Unbound,
 }
@@ -38,7 +44,7 @@ pub enum Ask {
 impl Ask {
     const fn bound(&self) -> [u8; 32] {
         match self {
-            Self::Nonce(_) | Self::Unbound => NOTHING_BOUND,
+            Self::Nonce(_) | Self::ReportData(_) | Self::Unbound => NOTHING_BOUND,
             Self::Bound(bound) | Self::Both { bound, .. } => *bound,
         }
     }
@@ -101,15 +107,23 @@ pub fn evaluate(ask: &Ask, enclosed: Option<&Enclosed>, signed: Option<Signed<'_
 fn mismatch(ask: &Ask, enclosed: Option<&Enclosed>, signed: &Signed<'_>, report: &mut Report) {
     let (nonce, what) = match ask {
         Ask::Unbound => return report.not_run(MISMATCH, "not asked (--unbound)"),
+        Ask::ReportData(binding) => return compare(signed, binding, "the binding asked for", report),
         Ask::Nonce(nonce) => (Some(*nonce), "the nonce asked with"),
         Ask::Both { nonce, .. } => (Some(*nonce), "the nonce asked with and the file"),
-        Ask::Bound(_) => (enclosed.map(|enclosed| enclosed.nonce), "the file, under the nonce it names"),
+        Ask::Bound(_) => (enclosed.and_then(|enclosed| enclosed.nonce), "the file, under the nonce it names"),
     };
     let Some(nonce) = nonce else {
-        return report.fail(MISMATCH, "a raw quote names no nonce: the file alone does not give the binding");
+        let whose = if enclosed.is_some() { "the evidence" } else { "a raw quote" };
+        return report.fail(
+            MISMATCH,
+            format_args!("{whose} names no nonce: the file alone does not give the binding"),
+        );
     };
-    let binding = binding(&nonce, &ask.bound());
-    if signed.is_of(&binding) {
+    compare(signed, &binding(&nonce, &ask.bound()), what, report);
+}
+
+fn compare(signed: &Signed<'_>, binding: &[u8; 64], what: &str, report: &mut Report) {
+    if signed.is_of(binding) {
         report.pass(MISMATCH, format_args!("{} binds {what}", signed.field()));
     } else {
         let (field, hex, binding) = (signed.field(), signed.hex(), hex::encode(binding));
@@ -124,7 +138,20 @@ fn consistent(ask: &Ask, enclosed: &Enclosed, signed: &Signed<'_>, report: &mut 
         let (field, hex) = (signed.field(), signed.hex());
         return report.fail(CONSISTENT, format_args!("{field} is {hex}, not that of the evidence's binding"));
     }
-    let follows = |bound| enclosed.binding == binding(&enclosed.nonce, bound);
+    let nonce = match (enclosed.nonce, ask) {
+        (None, Ask::ReportData(_) | Ask::Unbound) => {
+            return report.pass(CONSISTENT, "its binding is the signed one, of a domain that has no nonce");
+        }
+        (None, Ask::Nonce(_) | Ask::Bound(_) | Ask::Both { .. }) => {
+            return report
+                .fail(CONSISTENT, "the evidence names no nonce, so it was not made for this question");
+        }
+        (Some(_), Ask::ReportData(_)) => {
+            return report.fail(CONSISTENT, "the evidence names a nonce, and the binding asked for has none");
+        }
+        (Some(nonce), _) => nonce,
+    };
+    let follows = |bound| enclosed.binding == binding(&nonce, bound);
     if follows(&NOTHING_BOUND) || follows(&ask.bound()) {
         return report
             .pass(CONSISTENT, format_args!("its nonce and binding are what {} binds", signed.field()));

@@ -71,8 +71,9 @@ pub struct SnpEvidence {
 pub struct Enclosed {
     /// The event log; empty where the platform has none.
     pub event_log: Vec<u8>,
-    /// The nonce that the machine says it was asked with.
-    pub nonce: [u8; 32],
+    /// The nonce that the machine says it was asked with. None where the binding is of another domain than
+    /// `hallmark/evidence/1`: a session's or a statement's.
+    pub nonce: Option<[u8; 32]>,
     /// The binding that the machine says its quote carries.
     pub binding: [u8; 64],
     /// What the guest extended itself, in order: RTMR3 in a TD, PCR 14 of a TPM.
@@ -213,7 +214,7 @@ struct Document<'a> {
     ak: Option<String>,
     ak_chain: Option<Vec<String>>,
     hcl: Option<String>,
-    nonce: String,
+    nonce: Option<String>,
     binding: String,
     boot_events: Vec<RawEvent>,
 }
@@ -259,7 +260,7 @@ impl<'a> Evidence<'a> {
         let quote = base64("quote", &document.quote)?;
         let enclosed = Enclosed {
             event_log: base64("event_log", &document.event_log)?,
-            nonce: fixed("nonce", &document.nonce)?,
+            nonce: document.nonce.map(|nonce| fixed("nonce", &nonce)).transpose()?,
             binding: fixed("binding", &document.binding)?,
             boot_events: boot_events(document.kind, document.boot_events)?,
             hcl: document.hcl.map(|hcl| base64("hcl", &hcl)).transpose()?,

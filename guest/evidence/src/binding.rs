@@ -70,6 +70,16 @@ impl Binding {
         Self(hash.into())
     }
 
+    /// A binding of another domain: 64 bytes that are a SHA-512 over a domain tag and what is bound, such as
+    /// `hallmark/attested-tls/1` and `hallmark/statement/1`.
+    ///
+    /// The caller computes that hash itself. Bytes that somebody else chose must never come here: they could be the binding
+    /// of a session that is not ours.
+    #[must_use]
+    pub const fn of_hash(hash: [u8; 64]) -> Self {
+        Self(hash)
+    }
+
     /// The 64 bytes of TDX and SNP `report_data`.
     #[must_use]
     pub const fn report_data(&self) -> &[u8; 64] {

@@ -29,7 +29,8 @@ struct Document<'a> {
     ak: Option<Base64<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     ak_chain: Vec<Base64<'a>>,
-    nonce: Base64<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<Base64<'a>>,
     binding: Base64<'a>,
     boot_events: &'a [BootEvent],
 }
@@ -53,16 +54,32 @@ pub fn evidence_json(
     nonce: &Nonce,
     bound: &[u8; 32],
 ) -> Result<Vec<u8>, EvidenceError> {
-    let binding = Binding::new(nonce, bound);
+    document(source, Some(nonce), &Binding::new(nonce, bound))
+}
+
+/// Asks `source` for evidence under a binding of another domain ([`Binding::of_hash`]). The document names no nonce: a nonce
+/// there belongs to `hallmark/evidence/1`.
+///
+/// # Errors
+/// The source's.
+pub fn bound_evidence_json(source: &mut dyn Source, binding: &Binding) -> Result<Vec<u8>, EvidenceError> {
+    document(source, None, binding)
+}
+
+fn document(
+    source: &mut dyn Source,
+    nonce: Option<&Nonce>,
+    binding: &Binding,
+) -> Result<Vec<u8>, EvidenceError> {
     let kind = source.kind();
-    let statement = source.state(&binding)?;
+    let statement = source.state(binding)?;
     let document = Document {
         kind,
         quote: Base64(&statement.quote),
         event_log: Base64(&statement.event_log),
         ak: statement.ak.as_deref().map(Base64),
         ak_chain: statement.ak_chain.iter().map(|certificate| Base64(certificate)).collect(),
-        nonce: Base64(nonce.as_bytes()),
+        nonce: nonce.map(|nonce| Base64(nonce.as_bytes())),
         binding: Base64(binding.report_data()),
         boot_events: &statement.boot_events,
     };
@@ -101,6 +118,16 @@ mod tests {
         assert_eq!(value["quote"], value["binding"]);
         assert_eq!(value["nonce"], STANDARD.encode([9; 32]));
         assert_eq!(value["boot_events"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn evidence_of_another_domain_names_no_nonce() {
+        let mut source = Fixed(Kind::Tdx, Statement::default());
+        let json = bound_evidence_json(&mut source, &Binding::of_hash([5; 64])).unwrap();
+        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert!(value.get("nonce").is_none());
+        assert_eq!(value["binding"], STANDARD.encode([5; 64]));
+        assert_eq!(value["quote"], value["binding"]);
     }
 
     #[test]

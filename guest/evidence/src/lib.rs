@@ -36,5 +36,5 @@ mod source;
 pub use binding::{Binding, NOTHING_BOUND, Nonce, NonceError};
 pub use boot_event::{BootEvent, Digests, Register};
 pub use detect::{DetectError, detect};
-pub use document::{EvidenceError, evidence_json};
+pub use document::{EvidenceError, bound_evidence_json, evidence_json};
 pub use source::{Kind, Source, SourceError, Statement};

@@ -7,6 +7,10 @@ const NONCE: [u8; 32] = [1; 32];
 const FILE: [u8; 32] = [2; 32];
 
 fn enclosed(nonce: [u8; 32], binding: [u8; 64]) -> Enclosed {
+    enclosed_with(Some(nonce), binding)
+}
+
+fn enclosed_with(nonce: Option<[u8; 32]>, binding: [u8; 64]) -> Enclosed {
     Enclosed { event_log: Vec::new(), nonce, binding, boot_events: Vec::new(), hcl: None }
 }
 
@@ -88,6 +92,31 @@ fn a_raw_quote_is_bound_to_a_nonce_and_not_to_a_file_alone() {
     let mut report = Report::new();
     evaluate(&Ask::Nonce(NONCE), None, None, &mut report);
     assert_eq!(report.outcome("binding-mismatch"), NotRun);
+}
+
+#[test]
+fn another_domain_is_asked_exactly_and_names_no_nonce() {
+    use Outcome::{Fail, NotRun, Pass};
+    let session = [0x77; 64];
+    let ask = Ask::ReportData(session);
+    assert_eq!(outcomes(ask, Some(&enclosed_with(None, session)), &session), (Pass, Pass));
+    assert_eq!(outcomes(ask, None, &session), (Pass, NotRun));
+    assert_eq!(outcomes(Ask::Unbound, Some(&enclosed_with(None, session)), &session), (NotRun, Pass));
+    for at in 0..64 {
+        let mut carried = session;
+        carried[at] ^= 0x80;
+        assert_eq!(outcomes(ask, Some(&enclosed_with(None, session)), &carried), (Fail, Fail));
+        assert_eq!(outcomes(ask, Some(&enclosed_with(None, carried)), &carried), (Fail, Pass));
+        assert_eq!(outcomes(ask, Some(&enclosed_with(None, carried)), &session), (Pass, Fail));
+    }
+    // Evidence that names a nonce answers a nonce's question, and never one of another domain; and the reverse.
+    let fresh = binding(&NONCE, &NOTHING_BOUND);
+    assert_eq!(outcomes(Ask::ReportData(fresh), Some(&enclosed(NONCE, fresh)), &fresh), (Pass, Fail));
+    assert_eq!(outcomes(Ask::Nonce(NONCE), Some(&enclosed_with(None, fresh)), &fresh), (Pass, Fail));
+    assert_eq!(outcomes(Ask::Nonce(NONCE), Some(&enclosed_with(None, session)), &session), (Fail, Fail));
+    let both = Ask::Both { nonce: NONCE, bound: FILE };
+    assert_eq!(outcomes(both, Some(&enclosed_with(None, fresh)), &fresh), (Fail, Fail));
+    assert_eq!(outcomes(Ask::Bound(FILE), Some(&enclosed_with(None, session)), &session), (Fail, Fail));
 }
 
 #[test]
