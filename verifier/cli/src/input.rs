@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use hallmark_verifier::policy::Policy;
 use hallmark_verifier::release::Release;
 use sha2::{Digest as _, Sha256};
 
@@ -72,4 +73,15 @@ pub(crate) fn release(path: &Path) -> Result<Release, Complaint> {
         let what = format!("{} is no release", path.display());
         Complaint::no("release-format", what, e, "see SPECIFICATION.md, section 2")
     })
+}
+
+/// Reads and parses a policy.
+pub(crate) fn policy(path: &Path) -> Result<Policy, Complaint> {
+    let bytes = read(path, "policy", DOCUMENT)?;
+    let malformed = |why: &dyn Display| {
+        let what = format!("{} is no policy", path.display());
+        Complaint::unable("policy", what, why, "see SPECIFICATION.md, section 3")
+    };
+    let text = String::from_utf8(bytes).map_err(|e| malformed(&e))?;
+    Policy::parse(&text).map_err(|e| malformed(&e))
 }

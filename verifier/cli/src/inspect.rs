@@ -89,7 +89,8 @@ fn evidence(bytes: &[u8]) -> Page {
         _ => Kind::Ccel,
     };
     if let Some(Enclosed { event_log, nonce, binding, boot_events, .. }) = evidence.enclosed() {
-        page.push(format!("nonce            {}", hex::encode(nonce)));
+        let nonce = nonce.map_or_else(|| "none: its binding is of another domain".to_owned(), hex::encode);
+        page.push(format!("nonce            {nonce}"));
         page.push(format!("binding          {}", hex::encode(binding)));
         if !event_log.is_empty() {
             match EventLog::parse(event_log, log) {

@@ -1,9 +1,10 @@
 //! assay: tests what a machine says of itself.
 //!
-//! Offline: it fetches nothing, so collateral, releases and policies are files (`reproduce` runs cargo, which may fetch). It
-//! does not promise that a machine does anything useful, only what it runs and on what. Exit codes: 0 yes, 1 no, 2 could
-//! not tell.
+//! Offline: it fetches nothing, so collateral, releases and policies are files (`reproduce` runs cargo, which may fetch; `audit` reads a
+//! log from the address that it is given). It does not promise that a machine does anything useful, only what it runs and on
+//! what. Exit codes: 0 yes, 1 no, 2 could not tell.
 
+mod audit;
 mod complaint;
 mod diff;
 mod explain;
@@ -49,6 +50,8 @@ enum Command {
     Diff(diff::Options),
     /// Rebuild a revision twice in different surroundings and compare the bytes
     Reproduce(reproduce::Options),
+    /// Replay a committee's whole log, and check all in it that can be checked
+    Audit(audit::Options),
     /// Say what a check holds, why, and what to do when it fails
     Explain(explain::Options),
     /// Print completions for a shell
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Measure(options) => measure::run(&options, &mut out),
         Command::Diff(options) => diff::run(&options, &mut out).map(|same| u8::from(!same)),
         Command::Reproduce(options) => reproduce::run(&options, &mut out).map(|same| u8::from(!same)),
+        Command::Audit(options) => audit::run(&options, &mut out),
         Command::Explain(options) => explain::run(&options, &mut out).map(|()| 0),
         Command::Completions(options) => {
             manual::completions(&options, &mut out);

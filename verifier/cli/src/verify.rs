@@ -9,7 +9,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::ArgGroup;
 use hallmark_verifier::binding::Ask;
 use hallmark_verifier::image::Expect;
-use hallmark_verifier::policy::Policy;
 use hallmark_verifier::time::UnixSeconds;
 use hallmark_verifier::verdict::{Verdict, Word};
 use hallmark_verifier::verify::{Request, verify};
@@ -97,7 +96,7 @@ fn judge(options: &Options) -> Result<Verdict, Complaint> {
     let collateral = read(&options.collateral, "collateral")?;
     let release = read(&options.expect, "release")?;
     let bound = options.bind.as_ref().map(|path| input::sha256(path, "bound file")).transpose()?;
-    let policy = policy(options)?;
+    let policy = options.policy.as_deref().map(input::policy).transpose()?.unwrap_or_default();
     Ok(verify(&Request {
         evidence: &evidence,
         collateral: collateral.as_deref(),
@@ -112,17 +111,6 @@ fn judge(options: &Options) -> Result<Verdict, Complaint> {
         now: UnixSeconds(options.at.map_or_else(clock, Ok)?),
         historical: options.at.is_some(),
     }))
-}
-
-fn policy(options: &Options) -> Result<Policy, Complaint> {
-    let Some(path) = &options.policy else { return Ok(Policy::default()) };
-    let bytes = input::read(path, "policy", input::DOCUMENT)?;
-    let malformed = |why: &dyn std::fmt::Display| {
-        let what = format!("{} is no policy", path.display());
-        Complaint::unable("policy", what, why, "see SPECIFICATION.md, section 3")
-    };
-    let text = String::from_utf8(bytes).map_err(|e| malformed(&e))?;
-    Policy::parse(&text).map_err(|e| malformed(&e))
 }
 
 fn clock() -> Result<u64, Complaint> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 
 mod assay;
+mod audit;
 mod checks_page;
 mod golden;
 mod measure;

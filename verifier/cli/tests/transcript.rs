@@ -9,12 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::assay::assay;
-use crate::{bless, golden, measure};
+use crate::{audit, bless, golden, measure};
 
 #[test]
 fn are_as_written() {
     let folder = golden::folder();
     measure::write_disks(folder.path());
+    audit::write_ledgers(folder.path());
     let mut wrong = String::new();
     let files = files();
     assert!(files.len() > 5, "transcripts are missing");
