@@ -11,15 +11,27 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hallmark-verifier", &[]),
     ("hallmark-forge", &[]),
     ("hallmark-measurement", &[]),
-    ("hallmark-image", &["measurement"]),
+    // Beyond DESIGN §3: releases are signed with the ledger's notes, so that there is one reader of signed notes.
+    ("hallmark-image", &["measurement", "ledger"]),
     ("hallmark-evidence", &[]),
+    ("hallmark-coalition", &[]),
+    ("hallmark-ledger", &["coalition"]),
+    ("hallmark-attest", &["verifier", "evidence"]),
+    ("hallmark-machine", &["coalition", "ledger"]),
+    ("hallmark-committee", &["machine", "ledger", "coalition", "attest", "verifier"]),
     ("hallmark-simulated", &["evidence", "forge"]),
     ("hallmark-guest", &["evidence", "provisioning"]),
     ("hallmark-provisioning", &[]),
-    ("hallmark-assay", &["verifier", "measurement"]),
-    ("hallmark-mint", &["image", "verifier", "provisioning", "guest", "simulated"]),
+    ("hallmark-assay", &["verifier", "measurement", "ledger", "coalition"]),
+    (
+        "hallmark-mint",
+        &[
+            "image", "verifier", "provisioning", "guest", "simulated", "coalition", "ledger", "machine", "attest",
+            "committee",
+        ],
+    ),
     ("hallmark-tests", &[]),
-    ("hallmark-fuzz", &["verifier", "measurement", "image", "forge"]),
+    ("hallmark-fuzz", &["verifier", "measurement", "image", "ledger", "forge"]),
 ];
 
 /// Two witnesses who have not spoken: not even their tests may share code.

@@ -4,6 +4,8 @@
 
 mod boot;
 mod build;
+mod coalition;
+mod committee;
 mod complaint;
 mod demo;
 mod doctor;
@@ -37,6 +39,12 @@ enum Command {
     Release(release::Command),
     /// Boot a disk in QEMU with OVMF, and with a TPM if asked
     Boot(boot::Options),
+    /// What a coalition is called, and what its integrators must know
+    #[command(subcommand)]
+    Coalition(coalition::Command),
+    /// Committees: their ceremonies, how they stand, and a member as a process
+    #[command(subcommand)]
+    Committee(committee::Command),
     /// Say which paths are ready on this machine. Exit 1 when one is not
     Doctor,
     /// The main job in one go, SIMULATED: build, measure, verify, and a changed image refused
@@ -56,6 +64,8 @@ fn main() -> ExitCode {
         Command::Measure(options) => measure::run(&options),
         Command::Release(command) => release::run(&command),
         Command::Boot(options) => boot::run(&options),
+        Command::Coalition(command) => coalition::run(&command),
+        Command::Committee(command) => committee::run(&command),
         Command::Doctor => return ExitCode::from(u8::from(!doctor::run())),
         Command::Demo(options) => demo::run(&options),
         Command::Completions { shell } => {

@@ -1,0 +1,57 @@
+//! Asks peers for leaves that the files lack.
+
+use std::sync::Arc;
+
+use hallmark_machine::Machine;
+
+use super::shared::Shared;
+use super::{PeerRequest, PeerResponse};
+
+/// Runs until the engine stops.
+pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
+    let mut turn = 0usize;
+    loop {
+        let wanted = {
+            let book = shared.book();
+            book.gap().map(|gap| (gap.from, gap.to)).or_else(|| book.behind())
+        };
+        let Some((from, to)) = wanted else {
+            shared.lacking.notified().await;
+            if shared.is_stopped() {
+                return;
+            }
+            continue;
+        };
+        if shared.is_stopped() {
+            return;
+        }
+        let peers = shared.lock().state.core().map(super::super::state::Core::voters).unwrap_or_default();
+        let peers: Vec<_> = peers.into_iter().filter(|voter| voter.node != shared.node).collect();
+        turn = turn.wrapping_add(1);
+        let peer = turn.checked_rem(peers.len()).and_then(|at| peers.get(at));
+        let got = match peer {
+            Some(peer) => {
+                let limit =
+                    u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX).min(shared.limits.entries);
+                let request = PeerRequest::Entries { from, limit };
+                match shared.peers.call(peer.node, &peer.reach, request, shared.timing.call).await {
+                    Ok(PeerResponse::Entries(leaves)) => leaves,
+                    _ => Vec::new(),
+                }
+            }
+            None => Vec::new(),
+        };
+        if got.is_empty() {
+            tokio::time::sleep(shared.timing.retry).await;
+            continue;
+        }
+        // The one that answered is asked again.
+        turn = turn.wrapping_sub(1);
+        let mut book = shared.book_mut();
+        if book.gap().is_some() {
+            book.fill(from, &got);
+        } else {
+            book.refill(from, &got);
+        }
+    }
+}

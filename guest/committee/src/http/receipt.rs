@@ -1,0 +1,99 @@
+//! Receipts as JSON: the entry itself, that it is in the tree, and the tree under a quorum's cosignatures.
+
+use std::sync::Arc;
+
+use hallmark_ledger::hash::Hash;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::problem::Problem;
+use crate::service::{Service, ServiceError};
+use crate::{Outcome, Receipt};
+
+/// What a receipt says first. The entry says it too, and is what counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OutcomeWord {
+    /// Not decided, or not yet under a quorum's cosignatures.
+    Pending,
+    /// Applied.
+    Committed,
+    /// Refused by the machine, for good.
+    Rejected,
+    /// Never applied, and never to be.
+    Invalid,
+}
+
+/// A receipt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReceiptDocument {
+    /// What became of it.
+    pub outcome: OutcomeWord,
+    /// Index of the first entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<u64>,
+    /// Entries that it came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+    /// The first entry, byte for byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<Box<RawValue>>,
+    /// Hashes from that entry to the root (RFC 6962, 2.1.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Vec<Hash>>,
+    /// The checkpoint: a signed note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+impl ReceiptDocument {
+    pub(crate) const fn pending() -> Self {
+        Self {
+            outcome: OutcomeWord::Pending,
+            index: None,
+            entries: None,
+            leaf: None,
+            proof: None,
+            checkpoint: None,
+        }
+    }
+
+    /// Reads entry and proof off the ledger. Blocks.
+    fn read(service: &dyn Service, receipt: &Receipt) -> Result<Self, ServiceError> {
+        let (outcome, entries) = match receipt.outcome {
+            Outcome::Committed { entries, .. } => (OutcomeWord::Committed, entries),
+            Outcome::Rejected { .. } => (OutcomeWord::Rejected, 1),
+            Outcome::Invalid { .. } => (OutcomeWord::Invalid, 1),
+        };
+        let index = receipt.outcome.index();
+        let ledger = |why: String| ServiceError::Ledger { why };
+        let leaf = service.entries(index, 1, 1)?.into_iter().next();
+        let leaf = leaf.ok_or_else(|| ledger(format!("no entry {index} where one was signed")))?;
+        let leaf = String::from_utf8(leaf.into()).map_err(|error| ledger(error.to_string()))?;
+        let leaf = RawValue::from_string(leaf).map_err(|error| ledger(error.to_string()))?;
+        let proof = service.inclusion(index, receipt.checkpoint.checkpoint().size)?;
+        Ok(Self {
+            outcome,
+            index: Some(index),
+            entries: Some(entries),
+            leaf: Some(leaf),
+            proof: Some(proof.path),
+            checkpoint: Some(receipt.checkpoint.note().to_owned()),
+        })
+    }
+}
+
+/// The JSON of a receipt.
+pub(crate) async fn json(service: &Arc<dyn Service>, receipt: Receipt) -> Result<Vec<u8>, Problem> {
+    let service = Arc::clone(service);
+    let read = tokio::task::spawn_blocking(move || {
+        let document = ReceiptDocument::read(&*service, &receipt)?;
+        serde_json::to_vec(&document).map_err(|error| ServiceError::Ledger { why: error.to_string() })
+    });
+    match read.await {
+        Ok(Ok(json)) => Ok(json),
+        Ok(Err(error)) => Err(error.into()),
+        Err(error) => Err(ServiceError::Ledger { why: error.to_string() }.into()),
+    }
+}

@@ -1,0 +1,125 @@
+//! The rules for the committee's own entries. Each looks at the state and the proposal alone.
+
+use std::collections::BTreeSet;
+
+use hallmark_ledger::cosignature;
+use hallmark_ledger::hash::Hash;
+use hallmark_ledger::system::{
+    Admission, Endorsement, Equivocation, Expulsion, Member, Release, Retirement, endorsement_message,
+};
+
+use super::Core;
+
+/// A refusal, in words for the one who proposed.
+pub(crate) type Refusal = String;
+
+impl Core {
+    /// Whether a machine may take its slot.
+    pub(crate) fn may_admit(&self, admission: &Admission) -> Result<(), Refusal> {
+        let slot = admission.slot;
+        let slots = self.acl().slots();
+        let operator = slots
+            .get(usize::from(slot))
+            .ok_or_else(|| format!("slot {slot}: the ACL has {}", slots.len()))?;
+        let spki = admission.spki_sha256();
+        if self.keys.contains(&admission.cosign_key) || self.keys.contains(&spki) {
+            return Err(
+                "cosign_key, spki: a key that was admitted before; every boot makes its own (DESIGN 10)"
+                    .into(),
+            );
+        }
+        if admission.cosign_key == spki {
+            return Err("cosign_key and the hash of spki are the same bytes".into());
+        }
+        let holder = self.roster.members.get(&slot).map(|member| member.node);
+        if admission.replaces != holder {
+            return Err(format!("replaces: {:?}, but the slot's node is {holder:?}", admission.replaces));
+        }
+        if !admission.is_signed_by(operator, &self.group, self.epoch) {
+            return Err(format!(
+                "slot_signature: not by slot {slot}'s operator over this group, epoch {} and these keys",
+                self.epoch
+            ));
+        }
+        Ok(())
+    }
+
+    /// Puts an admitted machine into its slot, as the node of that index.
+    pub(crate) fn seat(&mut self, admission: &Admission, node: u64, address: &str) {
+        let spki_sha256 = admission.spki_sha256();
+        self.keys.insert(admission.cosign_key);
+        self.keys.insert(spki_sha256);
+        let Admission { slot, cosign_key, .. } = *admission;
+        if let Some(former) = self.roster.members.insert(slot, Member { node, slot, cosign_key, spki_sha256 })
+        {
+            self.removed.insert(former.node, node);
+            self.addresses.remove(&former.node);
+        }
+        self.addresses.insert(node, address.to_owned());
+    }
+
+    /// Whether a quorum of the roster signed the judgement.
+    pub(crate) fn may_endorse(&self, endorsement: &Endorsement) -> Result<(), Refusal> {
+        let mut slots = BTreeSet::new();
+        for signature in &endorsement.signatures {
+            let (node, time) = (signature.node, signature.time);
+            let member = self.roster.node(node).ok_or_else(|| format!("node {node} is not in the roster"))?;
+            if slots.last().is_some_and(|last| *last >= member.slot) {
+                return Err("signatures: each slot once, ascending".into());
+            }
+            let message = endorsement_message(&self.group, self.epoch, node, time, endorsement);
+            if !cosignature::signed(&member.cosign_key, &message, &signature.signature) {
+                return Err(format!("the signature of node {node} is wrong"));
+            }
+            slots.insert(member.slot);
+        }
+        if slots.len() < self.acl().quorum() {
+            return Err(format!("{} members endorsed it, {} are needed", slots.len(), self.acl().quorum()));
+        }
+        Ok(())
+    }
+
+    /// Whether each of `named` is among the blobs that come along or is in the ledger already.
+    pub(crate) fn has_blobs<'a>(
+        &self,
+        named: impl IntoIterator<Item = &'a Hash>,
+        blobs: &[Vec<u8>],
+    ) -> Result<(), Refusal> {
+        let come: BTreeSet<_> = blobs.iter().map(Hash::of).collect();
+        match named.into_iter().find(|hash| !come.contains(hash) && !self.blobs.contains(hash)) {
+            Some(missing) => Err(format!("the bytes of {missing} are neither sent along nor in the ledger")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether operators agreed to a change of releases.
+    pub(crate) fn may_release(&self, release: &Release) -> Result<(), Refusal> {
+        release.verify(self.acl(), &self.group, self.epoch).map_err(|error| error.to_string())
+    }
+
+    /// Whether the notes convict a member of the roster.
+    pub(crate) fn may_convict(&self, equivocation: &Equivocation) -> Result<(), Refusal> {
+        let node = equivocation.node;
+        let member = self.roster.node(node).ok_or_else(|| format!("node {node} is not in the roster"))?;
+        equivocation.verify(member).map_err(|error| error.to_string())
+    }
+
+    /// Whether operators agreed to put a member out.
+    pub(crate) fn may_expel(&self, expulsion: &Expulsion) -> Result<(), Refusal> {
+        let node = expulsion.node;
+        self.roster.node(node).ok_or_else(|| format!("node {node} is not in the roster"))?;
+        expulsion.verify(self.acl(), &self.group, self.epoch).map_err(|error| error.to_string())
+    }
+
+    /// Takes a member out.
+    pub(crate) fn unseat(&mut self, node: u64, index: u64) {
+        self.roster.members.retain(|_, member| member.node != node);
+        self.addresses.remove(&node);
+        self.removed.insert(node, index);
+    }
+
+    /// Whether operators agreed to the end.
+    pub(crate) fn may_retire(&self, retirement: &Retirement) -> Result<(), Refusal> {
+        retirement.verify(self.acl(), &self.group, self.epoch).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,176 @@
+//! The tables.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use hallmark_ledger::hash::Hash;
+use openraft::SnapshotMeta;
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use super::backend::Storage;
+use super::{Command, StoreError, failed};
+use crate::engine::{Node, NodeId};
+use crate::raft::{Entry, LogId};
+
+/// Raft index to SHA-256 of the rest, then the entry in postcard.
+const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// Name to SHA-256 of the rest, then the value.
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+pub(crate) const IDENTITY: &str = "identity";
+pub(crate) const SNAPSHOT: &str = "snapshot";
+pub(crate) const COSIGNED: &str = "cosigned";
+const PURGED: &str = "purged";
+const VOTE: &str = "vote";
+
+/// Whose file it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) group: [u8; 32],
+    pub(crate) epoch: u64,
+    pub(crate) node: NodeId,
+    pub(crate) slot: u16,
+}
+
+/// A snapshot with Raft's words about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredSnapshot {
+    pub(crate) meta: SnapshotMeta<NodeId, Node>,
+    pub(crate) bytes: Arc<Vec<u8>>,
+}
+
+/// An open file.
+pub(crate) struct Disk {
+    path: PathBuf,
+    database: Database,
+}
+
+impl Disk {
+    /// Begins a file, which must not exist.
+    pub(crate) fn create(
+        path: &Path,
+        storage: &Storage,
+        identity: &Identity,
+        syncs: Arc<AtomicU64>,
+    ) -> Result<Self, StoreError> {
+        if !storage.is_simulated() && path.exists() {
+            return Err(StoreError::Exists { path: path.to_owned() });
+        }
+        let disk = Self::open(path, storage, syncs)?;
+        if disk.meta::<Identity>(IDENTITY)?.is_some() {
+            return Err(StoreError::Exists { path: path.to_owned() });
+        }
+        disk.commit(&[Command::Meta(IDENTITY, postcard::to_allocvec(identity).unwrap_or_default())])?;
+        Ok(disk)
+    }
+
+    /// Opens a file, made or not.
+    pub(crate) fn open(path: &Path, storage: &Storage, syncs: Arc<AtomicU64>) -> Result<Self, StoreError> {
+        let fail = failed(path);
+        let backend = storage.open(path, syncs).map_err(|error| fail(&error))?;
+        // The log is read from memory while a member runs: a large cache would hold the same twice.
+        let database = Database::builder()
+            .set_cache_size(8 << 20)
+            .create_with_backend(backend)
+            .map_err(|error| fail(&error))?;
+        let disk = Self { path: path.to_owned(), database };
+        disk.commit(&[])?;
+        Ok(disk)
+    }
+
+    /// Writes commands in one transaction: redb's one-phase commit, which flushes once.
+    pub(crate) fn commit(&self, commands: &[Command]) -> Result<(), StoreError> {
+        let fail = failed(&self.path);
+        let mut transaction = self.database.begin_write().map_err(|error| fail(&error))?;
+        transaction.set_durability(Durability::Immediate).map_err(|error| fail(&error))?;
+        {
+            let mut log = transaction.open_table(LOG).map_err(|error| fail(&error))?;
+            let mut meta = transaction.open_table(META).map_err(|error| fail(&error))?;
+            let mut put = |key: &str, value: &[u8]| {
+                meta.insert(key, sealed(value).as_slice()).map(drop).map_err(|error| fail(&error))
+            };
+            for command in commands {
+                match command {
+                    Command::Append(entries) => {
+                        for entry in entries {
+                            let bytes = postcard::to_allocvec(entry).map_err(|error| fail(&error))?;
+                            log.insert(entry.log_id.index, sealed(&bytes).as_slice())
+                                .map_err(|error| fail(&error))?;
+                        }
+                    }
+                    Command::Truncate(since) => {
+                        log.retain_in(*since.., |_, _| false).map_err(|error| fail(&error))?;
+                    }
+                    Command::Purge(upto) => {
+                        log.retain_in(..=upto.index, |_, _| false).map_err(|error| fail(&error))?;
+                        put(PURGED, &postcard::to_allocvec(upto).map_err(|error| fail(&error))?)?;
+                    }
+                    Command::Vote(vote) => {
+                        put(VOTE, &postcard::to_allocvec(vote).map_err(|error| fail(&error))?)?;
+                    }
+                    Command::Snapshot(snapshot) => {
+                        put(SNAPSHOT, &postcard::to_allocvec(&**snapshot).map_err(|error| fail(&error))?)?;
+                    }
+                    Command::Meta(key, value) => put(key, value)?,
+                    Command::Flush(_) | Command::Nudge => {}
+                }
+            }
+        }
+        transaction.commit().map_err(|error| fail(&error))
+    }
+
+    /// A value by its name.
+    pub(crate) fn meta<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, StoreError> {
+        let fail = failed(&self.path);
+        let transaction = self.database.begin_read().map_err(|error| fail(&error))?;
+        let table = transaction.open_table(META).map_err(|error| fail(&error))?;
+        let Some(row) = table.get(key).map_err(|error| fail(&error))? else { return Ok(None) };
+        self.unsealed(key, row.value()).map(Some)
+    }
+
+    /// All entries, in order and without a gap.
+    pub(crate) fn log(&self) -> Result<Vec<Entry>, StoreError> {
+        let fail = failed(&self.path);
+        let transaction = self.database.begin_read().map_err(|error| fail(&error))?;
+        let table = transaction.open_table(LOG).map_err(|error| fail(&error))?;
+        let mut entries: Vec<Entry> = Vec::new();
+        for row in table.iter().map_err(|error| fail(&error))? {
+            let (index, bytes) = row.map_err(|error| fail(&error))?;
+            let index = index.value();
+            let row = format!("log entry {index}");
+            let entry: Entry = self.unsealed(&row, bytes.value())?;
+            let follows = entries.last().is_none_or(|last| last.log_id.index.checked_add(1) == Some(index));
+            if entry.log_id.index != index || !follows {
+                let why = "not the entry of that index, or one before it is missing".into();
+                return Err(StoreError::Damaged { path: self.path.clone(), row, why });
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    /// Up to where entries were dropped behind a snapshot.
+    pub(crate) fn purged(&self) -> Result<Option<LogId>, StoreError> {
+        self.meta(PURGED)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn vote(&self) -> Result<Option<openraft::Vote<NodeId>>, StoreError> {
+        self.meta(VOTE)
+    }
+
+    fn unsealed<T: for<'de> Deserialize<'de>>(&self, row: &str, bytes: &[u8]) -> Result<T, StoreError> {
+        let damaged = |why: String| StoreError::Damaged { path: self.path.clone(), row: row.to_owned(), why };
+        let (seal, rest) = bytes.split_first_chunk().ok_or_else(|| damaged("too short".into()))?;
+        if Hash::of(rest) != Hash(*seal) {
+            return Err(damaged("its SHA-256 is not the one written beside it".into()));
+        }
+        postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
+    }
+}
+
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    [&Hash::of(bytes).0[..], bytes].concat()
+}

@@ -1,0 +1,129 @@
+//! openraft's own tests of a store, and ours of what is on disk.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hallmark_coalition::UniqueId;
+use hallmark_ledger::checkpoint;
+use hallmark_ledger::cosignature::CosignKey;
+use hallmark_ledger::note::Signer;
+use hallmark_machine::kv::Kv;
+use openraft::testing::{StoreBuilder, Suite};
+use openraft::{CommittedLeaderId, Entry, EntryPayload, StorageError, Vote};
+use tempfile::TempDir;
+
+use super::disk::{COSIGNED, Identity};
+use super::*;
+use crate::engine::{Adapter, MemberKeys, NodeId, Shared};
+use crate::raft::{Batch, LogId, Types};
+use crate::state::Proposal;
+
+fn identity() -> Identity {
+    Identity { group: [1; 32], epoch: 0, node: 3, slot: 0 }
+}
+
+fn id(term: u64, index: u64) -> LogId {
+    LogId::new(CommittedLeaderId::new(term, 1), index)
+}
+
+fn entry(term: u64, index: u64, bytes: usize) -> Entry<Types> {
+    let proposal = Proposal::Settle { client: hallmark_machine::ClientId::new([7; 32]), nonce: index };
+    let batch = Batch::new(term, &vec![proposal; bytes / 40 + 1]).unwrap();
+    Entry { log_id: id(term, index), payload: EntryPayload::Normal(batch) }
+}
+
+struct Build;
+
+impl StoreBuilder<Types, LogStore, Adapter<Kv>, TempDir> for Build {
+    async fn build(&self) -> Result<(TempDir, LogStore, Adapter<Kv>), StorageError<NodeId>> {
+        let folder = tempfile::tempdir().unwrap();
+        let group = UniqueId::of_name("suite");
+        let origin = checkpoint::origin(group.as_bytes(), 0);
+        let keys = MemberKeys {
+            cosign: CosignKey::from_seed(&[1; 32]),
+            log: Signer::from_seed(&origin, &[2; 32]).unwrap(),
+        };
+        let shared = Shared::<Kv>::bare(group, keys, folder.path());
+        Ok((folder, shared.log.clone(), Adapter(shared)))
+    }
+}
+
+#[test]
+fn passes_the_suite_of_openraft() {
+    Suite::<Types, LogStore, Adapter<Kv>, Build, TempDir>::test_all(Build).unwrap();
+}
+
+#[tokio::test]
+async fn the_disk_has_what_the_memory_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    let syncs = Arc::new(AtomicU64::new(0));
+    for threaded in [true, false] {
+        let _ = std::fs::remove_file(&path);
+        let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::clone(&syncs)).unwrap();
+        let writer = Writer::new(disk, threaded).unwrap();
+        let before = syncs.load(Ordering::Relaxed);
+        writer.send(Command::Append((0..10).map(|index| entry(1, index, 200)).collect()));
+        assert!(writer.flush().await);
+        assert_eq!(syncs.load(Ordering::Relaxed) - before, 1, "one flush an append");
+        writer.send(Command::Truncate(8));
+        writer.send(Command::Append(vec![entry(2, 8, 5000)]));
+        writer.send(Command::Purge(id(1, 3)));
+        writer.send(Command::Vote(Vote::new(2, 1)));
+        writer.lazily("note");
+        writer.nudge();
+        assert!(writer.flush().await);
+        drop(writer);
+        let disk = reopen(&path);
+        let log = disk.log().unwrap();
+        let ids: Vec<_> = log.iter().map(|entry| (entry.log_id.leader_id.term, entry.log_id.index)).collect();
+        assert_eq!(ids, [(1, 4), (1, 5), (1, 6), (1, 7), (2, 8)]);
+        assert_eq!(log[4].payload, entry(2, 8, 5000).payload);
+        assert_eq!(disk.purged().unwrap(), Some(id(1, 3)));
+        assert_eq!(disk.vote().unwrap(), Some(Vote::new(2, 1)));
+        assert_eq!(disk.meta::<String>(COSIGNED).unwrap().unwrap(), "note");
+        assert_eq!(disk.meta::<Identity>(super::disk::IDENTITY).unwrap(), Some(identity()));
+    }
+}
+
+/// The writer's thread lets go of the file a moment after its last handle.
+fn reopen(path: &std::path::Path) -> Disk {
+    for _ in 0..200 {
+        if let Ok(disk) = Disk::open(path, &Storage::files(), Arc::default()) {
+            return disk;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("still open");
+}
+
+#[test]
+fn a_node_begins_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    drop(Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap());
+    let again = Disk::create(&path, &Storage::files(), &identity(), Arc::default());
+    assert!(matches!(again, Err(StoreError::Exists { .. })));
+}
+
+#[test]
+fn damage_is_found_by_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
+    let entries: Vec<_> = (0..3).map(|index| entry(1, index, 3000)).collect();
+    disk.commit(&[Command::Append(entries)]).unwrap();
+    assert_eq!(disk.log().unwrap().len(), 3);
+    drop(disk);
+    // A byte in the middle of an entry's payload: redb itself does not look there on a clean opening.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let payload = [7u8; 16];
+    let at = bytes.windows(16).position(|window| window == payload);
+    let text = b"07070707070707070707070707070707";
+    let at = at.or_else(|| bytes.windows(32).position(|window| window == text)).unwrap();
+    bytes[at + 5] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let found = Disk::open(&path, &Storage::files(), Arc::default()).and_then(|disk| disk.log());
+    assert!(matches!(found, Err(StoreError::Damaged { .. } | StoreError::Disk { .. })), "{found:?}");
+}

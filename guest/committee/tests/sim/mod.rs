@@ -1,0 +1,25 @@
+//! The real engine under a simulated network, simulated disks and virtual time.
+//!
+//! One thread runs everything: three or more members (each a slot whose machine is a new member at every boot), clients, and a
+//! driver that breaks things by a plan drawn from a seed: partitions, crashes, lost flushes, torn writes, full disks, disks rolled
+//! back, skewed clocks. After a run the [`check`]s say whether what §10 of the design promises held.
+//!
+//! Not simulated: the member's admission ceremony and the attested channel (the network here believes who the caller says it is), and the
+//! thread that writes behind an engine (a simulated disk answers at once, so flushes are instant or lost, never late).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::cast_possible_truncation)]
+
+mod chance;
+mod check;
+mod clerk;
+mod disk;
+mod group;
+mod history;
+mod machine;
+mod network;
+mod plan;
+mod run;
+mod seeds;
+mod trace;
+mod wire;

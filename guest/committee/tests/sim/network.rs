@@ -1,0 +1,95 @@
+//! Members' and clients' calls over turmoil's TCP. Who calls says which key it holds, and is believed.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use hallmark_committee::{Node, NodeId, PeerError, PeerRequest, PeerResponse, Peers};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{sleep, timeout};
+use turmoil::net::TcpStream;
+
+use super::chance::Chance;
+use super::wire::{Answer, Ask};
+
+pub(crate) const PORT: u16 = 7000;
+const MOST: u32 = 16 << 20;
+
+pub(crate) async fn send(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(&u32::try_from(bytes.len()).map_err(io::Error::other)?.to_be_bytes()).await?;
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).await?;
+    let length = u32::from_be_bytes(length);
+    if length > MOST {
+        return Err(io::Error::other("too long"));
+    }
+    let mut bytes = vec![0; length as usize];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+thread_local! {
+    static LAG: Cell<(u64, u64)> = const { Cell::new((0, 1)) };
+}
+
+/// Has messages take 1 to `most` milliseconds more, each its own time.
+pub(crate) fn set_lag(seed: u64, most: u64) {
+    LAG.set((seed, most));
+}
+
+/// How long a message takes follows from what it is and when it is sent, not from how many were sent before: tokio wakes those who wait
+/// for one `watch` in an order that nothing on a stable toolchain can seed, and a draw for each message would pass that on.
+pub(crate) async fn travel(bytes: &[u8], to: &str) {
+    let (seed, most) = LAG.get();
+    let now = turmoil::elapsed().as_millis() as u64;
+    let mut hash = seed ^ now.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for byte in bytes.iter().chain(to.as_bytes()) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    sleep(Duration::from_millis(1 + Chance::new(hash).below(most))).await;
+}
+
+async fn exchange(to: &str, me: [u8; 32], ask: &Ask) -> io::Result<Answer> {
+    let mut bytes = me.to_vec();
+    bytes.extend(postcard::to_allocvec(ask).map_err(io::Error::other)?);
+    travel(&bytes, to).await;
+    let mut stream = TcpStream::connect((to, PORT)).await?;
+    send(&mut stream, &bytes).await?;
+    let answer = receive(&mut stream).await?;
+    postcard::from_bytes(&answer).map_err(io::Error::other)
+}
+
+/// One question to one host.
+pub(crate) async fn ask(to: &str, me: [u8; 32], ask: &Ask, within: Duration) -> io::Result<Answer> {
+    timeout(within, exchange(to, me, ask)).await.map_err(io::Error::other)?
+}
+
+/// Carries an engine's requests.
+pub(crate) struct Net {
+    pub(crate) me: [u8; 32],
+}
+
+impl Peers for Net {
+    fn call<'a>(
+        &'a self,
+        _: NodeId,
+        node: &'a Node,
+        request: PeerRequest,
+        within: Duration,
+    ) -> BoxFuture<'a, Result<PeerResponse, PeerError>> {
+        Box::pin(async move {
+            match timeout(within, exchange(&node.address, self.me, &Ask::Peer(request))).await {
+                Err(_) => Err(PeerError::Timeout(within)),
+                Ok(Err(error)) => Err(PeerError::Unreachable(error.to_string())),
+                Ok(Ok(Answer::Peer(answer))) => Ok(answer),
+                Ok(Ok(_)) => Err(PeerError::Malformed("not a member's answer".into())),
+            }
+        })
+    }
+}

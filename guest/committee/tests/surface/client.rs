@@ -1,0 +1,172 @@
+//! The client library against honest, stale, forked, wrong and absent members.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hallmark_coalition::{Acl, Committee, Recovery, TicketValidator, UniqueId};
+use hallmark_committee::client::{Client, ClientError, Decided, Options, collection, stream};
+use hallmark_committee::http::{Gate, Limits};
+use hallmark_machine::ClientId;
+use hallmark_machine::kv::Pair;
+
+use super::fake::{Fake, Other, committee, operator, serve, start};
+
+const ME: ClientId = ClientId::new([7; 32]);
+const PUT: &str = "{\"op\":\"put\",\"key\":\"a\",\"value\":\"b\"}";
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.connect = Duration::from_secs(2);
+    options.submit = Duration::from_secs(2);
+    options.pause = Duration::from_millis(20);
+    options.prove_every = Duration::ZERO;
+    options
+}
+
+fn of(fake: &Fake, addresses: &[SocketAddr]) -> Client {
+    Client::new(fake.committee.clone(), addresses.iter().map(ToString::to_string), options())
+}
+
+/// Three members of one committee.
+async fn three(fake: &Arc<Fake>) -> Vec<SocketAddr> {
+    let mut addresses = vec![start(fake).await];
+    for slot in 1..3 {
+        let gate = Gate::open(fake.committee.acl()).unwrap();
+        addresses.push(serve(Arc::new(Other(Arc::clone(fake), slot)), gate, Limits::default()).await);
+    }
+    addresses
+}
+
+#[tokio::test]
+async fn submits_settles_and_reads_what_it_wrote() {
+    let fake = Fake::new();
+    let client = of(&fake, &three(&fake).await);
+    let receipt = client.submit(ME, 1, "pairs", PUT).await.unwrap();
+    assert_eq!((receipt.decided, receipt.index), (Decided::Committed, 4));
+    let no = client.submit(ME, 2, "pairs", "{\"op\":\"delete\",\"key\":\"x\"}").await.unwrap();
+    assert!(matches!(no.decided, Decided::Rejected { code, .. } if code == "no-such-key"));
+    assert!(client.fate(ME, 3).await.unwrap().is_none());
+    assert_eq!(client.settle(ME, 3).await.unwrap().decided, Decided::Invalid);
+    assert_eq!(client.submit(ME, 3, "pairs", PUT).await.unwrap().decided, Decided::Invalid);
+    let pairs = collection::<Pair>(&client, "pairs");
+    let found = pairs.get_fresh("a").await.unwrap().unwrap();
+    assert_eq!((found.body.value.as_deref(), found.index), (Some("b"), 4));
+    assert!(pairs.get("none").await.unwrap().is_none());
+    assert_eq!(client.fresh().await.unwrap().checkpoint().size, fake.size());
+}
+
+#[tokio::test]
+async fn an_unclear_outcome_is_found_on_another_member() {
+    let fake = Fake::new();
+    let addresses = three(&fake).await;
+    fake.lose_answers.store(true, Relaxed);
+    let receipt = of(&fake, &addresses).submit(ME, 1, "pairs", PUT).await.unwrap();
+    assert_eq!((receipt.decided, fake.size()), (Decided::Committed, 5), "applied once");
+    let alone = of(&fake, &addresses[..1]);
+    let unclear = alone.submit(ME, 2, "pairs", PUT).await;
+    assert!(matches!(unclear, Err(ClientError::Unclear { nonce: 2, .. })), "{unclear:?}");
+    assert_eq!(alone.settle(ME, 2).await.unwrap().decided, Decided::Committed, "it was applied after all");
+}
+
+#[tokio::test]
+async fn follows_across_appends_a_new_member_and_a_lost_one() {
+    let fake = Fake::new();
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut addresses = vec![gone];
+    addresses.extend(three(&fake).await);
+    let client = of(&fake, &addresses);
+    let mut pairs = stream::<Pair>(&client, "pairs", 0);
+    for nonce in 0..5 {
+        if nonce == 3 {
+            fake.replace(1);
+        }
+        fake.put(nonce, "a", &format!("v{nonce}"));
+        let item = tokio::time::timeout(Duration::from_secs(10), pairs.next()).await.unwrap().unwrap();
+        assert_eq!(item.body.value, Some(format!("v{nonce}")));
+        assert_eq!(item.entry.seq(), nonce);
+    }
+}
+
+#[tokio::test]
+async fn a_forked_member_is_caught_and_the_two_notes_are_kept() {
+    let (one, two) = (Fake::new(), Fake::new());
+    one.put(1, "a", "x");
+    two.put(1, "a", "y");
+    two.put(2, "a", "z");
+    let addresses = [start(&one).await, start(&two).await];
+    let client = of(&one, &addresses[..1]);
+    client.checkpoint().await.unwrap();
+    // The same client, now answered by the other history: by both addresses of one client.
+    let both = of(&one, &addresses);
+    both.checkpoint().await.unwrap();
+    let forked = both.fresh().await;
+    assert!(matches!(forked, Err(ClientError::Forked(_))), "{forked:?}");
+    let fork = both.fork().unwrap();
+    assert_ne!(fork.first, fork.second);
+    assert!(fork.first.contains("\n5\n") && fork.second.contains("\n6\n"), "{fork:?}");
+}
+
+#[tokio::test]
+async fn a_member_that_is_behind_is_not_read() {
+    let (new, old) = (Fake::new(), Fake::new());
+    for fake in [&new, &old] {
+        fake.put(1, "a", "x");
+    }
+    let (ahead, behind) = (start(&new).await, start(&old).await);
+    let client = of(&new, &[behind, ahead]);
+    client.checkpoint().await.unwrap();
+    new.put(2, "a", "y");
+    // Asked for q members' word, slot 0 twice is one member.
+    assert!(matches!(client.fresh().await, Err(ClientError::NoQuorum { got: 1, want: 2, .. })));
+    let found = collection::<Pair>(&client, "pairs");
+    for _ in 0..50 {
+        if found.get("a").await.unwrap().unwrap().body.value.as_deref() == Some("y") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The first address is still at size 5, this client has seen 6: it goes to the second, every time.
+    for _ in 0..5 {
+        assert_eq!(client.checkpoint().await.unwrap().checkpoint().size, 6);
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_another_committee_or_of_nobody_is_a_connect_timeout() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let slots = (0..3).map(|slot| operator(slot + 3).verifier().public()).collect();
+    let acl = Acl::new(slots, 2, Recovery::Operators, TicketValidator::new().signature()).unwrap();
+    let other = Committee::new(UniqueId::new([1; 32]), Vec::new(), UniqueId::new([2; 32]), acl);
+    let mut short = options();
+    short.connect = Duration::from_millis(300);
+    let wrong = Client::new(other, [address.to_string()], short.clone());
+    match wrong.submit(ME, 1, "pairs", PUT).await {
+        Err(ClientError::ConnectTimeout { last, .. }) => {
+            assert!(last.contains("genesis of committee"), "{last}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(fake.size(), 4, "nothing was submitted to strangers");
+    let nobody = Client::new(committee(&TicketValidator::new()), ["127.0.0.1:1".to_owned()], short.clone());
+    assert!(matches!(nobody.checkpoint().await, Err(ClientError::ConnectTimeout { .. })));
+    let found = collection::<Pair>(&nobody, "pairs").get("a").await;
+    assert!(matches!(found, Err(ClientError::ConnectTimeout { .. })), "never `not found`");
+    let empty = Client::new(committee(&TicketValidator::new()), [], short);
+    assert!(matches!(empty.checkpoint().await, Err(ClientError::ConnectTimeout { .. })));
+}
+
+#[tokio::test]
+async fn retirement_names_where_to_go() {
+    let fake = Fake::new();
+    fake.put(1, "a", "x");
+    fake.retire(UniqueId::new([8; 32]));
+    let client = of(&fake, &three(&fake).await);
+    match client.submit(ME, 2, "pairs", PUT).await {
+        Err(ClientError::Retired { replacement }) => assert_eq!(replacement, Some(UniqueId::new([8; 32]))),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(client.fate(ME, 1).await.unwrap().unwrap().decided, Decided::Committed);
+}

@@ -1,0 +1,270 @@
+//! Every route, its answer checked with the ledger's own verifiers, and every refusal with its word.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hallmark_coalition::UniqueId;
+use hallmark_committee::http::Limits;
+use hallmark_committee::service::Service as _;
+use hallmark_ledger::cosignature::{Keys, SignedCheckpoint};
+use hallmark_ledger::hash::{Hash, leaf};
+use hallmark_ledger::note::Verifier;
+use hallmark_ledger::proof::{Consistency, Inclusion};
+use hallmark_ledger::system::Roster;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use super::fake::{Fake, QUORUM, start, start_with};
+use super::raw::{Answer, exchange, get, request};
+
+const CLIENT: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+
+async fn submit(address: std::net::SocketAddr, nonce: &str, body: &str) -> Answer {
+    let headers = [("hallmark-client", CLIENT), ("hallmark-nonce", nonce)];
+    request(address, "POST", "/submit/pairs", &headers, body.as_bytes()).await
+}
+
+fn put(key: &str, value: &str) -> String {
+    format!("{{\"op\":\"put\",\"key\":\"{key}\",\"value\":\"{value}\"}}")
+}
+
+/// Verifies a note with keys that the test knows by itself.
+fn verify(fake: &Fake, note: &str) -> SignedCheckpoint {
+    let genesis: serde_json::Value = serde_json::from_slice(&fake.entries(0, 1, 1).unwrap()[0]).unwrap();
+    let log = Verifier::parse(genesis["body"]["log_key"].as_str().unwrap()).unwrap();
+    let roster = fake.roster().unwrap();
+    let keys = Keys { log: &log, roster: &roster, quorum: usize::from(QUORUM) };
+    SignedCheckpoint::verify(note.as_bytes(), &keys).unwrap()
+}
+
+/// Checks leaf, proof and checkpoint of a JSON answer.
+fn proven(fake: &Fake, answer: &Answer) -> serde_json::Value {
+    let json = answer.json();
+    let signed = verify(fake, json["checkpoint"].as_str().unwrap());
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    // The leaf byte for byte, from the raw text.
+    let index = json["index"].as_u64().unwrap();
+    let bytes = fake.entries(index, 1, 1).unwrap().remove(0);
+    assert!(text.contains(std::str::from_utf8(&bytes).unwrap()), "{text}");
+    let path: Vec<Hash> = serde_json::from_value(json["proof"].clone()).unwrap();
+    let proof = Inclusion { index, size: signed.checkpoint().size, path };
+    proof.verify(&leaf(&bytes), &signed.checkpoint().root).unwrap();
+    json
+}
+
+async fn wait_for<F: Future<Output = bool>>(mut done: impl FnMut() -> F) {
+    for _ in 0..200 {
+        if done().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited 4 s in vain");
+}
+
+#[tokio::test]
+async fn a_submission_is_answered_with_its_proof_once_and_the_same() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let first = submit(address, "1", &put("a", "x")).await;
+    assert_eq!(first.status, 200, "{}", String::from_utf8_lossy(&first.body));
+    let json = proven(&fake, &first);
+    assert_eq!(json["outcome"], "committed");
+    assert_eq!(json["leaf"]["submission"]["client"], CLIENT);
+    let size = fake.size();
+    let again = submit(address, "1", &put("a", "x")).await.json();
+    assert_eq!((&again["index"], fake.size()), (&json["index"], size), "a retry adds nothing");
+    let other = submit(address, "1", &put("a", "y")).await;
+    assert_eq!((other.status, other.json()["code"].as_str().unwrap()), (409, "nonce-used"));
+    let rejected = submit(address, "2", "{\"op\":\"delete\",\"key\":\"no\"}").await;
+    let json = proven(&fake, &rejected);
+    assert_eq!((rejected.status, &json["outcome"]), (200, &"rejected".into()));
+    assert_eq!(json["leaf"]["body"]["code"], "no-such-key");
+}
+
+#[tokio::test]
+async fn fates_are_told_and_settled() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    fake.put(1, "a", "x");
+    let fate = |nonce: u64| format!("/fate/0/{CLIENT}/{nonce}");
+    assert_eq!(proven(&fake, &get(address, &fate(1)).await)["outcome"], "committed");
+    let open = get(address, &fate(2)).await;
+    assert_eq!(open.json(), serde_json::json!({"outcome": "pending"}));
+    let settled = request(address, "POST", &fate(2), &[], b"").await;
+    assert_eq!(proven(&fake, &settled)["outcome"], "invalid");
+    let late = submit(address, "2", &put("a", "late")).await;
+    assert_eq!(proven(&fake, &late)["outcome"], "invalid", "what was settled is never applied");
+    let later = get(address, &format!("/fate/9/{CLIENT}/1")).await;
+    assert_eq!((later.status, later.json()["code"].as_str().unwrap()), (409, "later-epoch"));
+}
+
+#[tokio::test]
+async fn reads_are_proven() {
+    let fake = Fake::new();
+    for nonce in 0..300 {
+        fake.put(nonce, &format!("k{}", nonce % 7), &format!("v{nonce}"));
+    }
+    let address = start(&fake).await;
+    wait_for(async || get(address, "/collections/pairs/k3").await.status == 200).await;
+    let note = get(address, "/checkpoint").await;
+    assert!(note.head.contains("no-cache"), "{}", note.head);
+    let signed = verify(&fake, std::str::from_utf8(&note.body).unwrap());
+    assert_eq!(signed.checkpoint().size, 304);
+
+    let tile = get(address, "/tile/0/000").await;
+    assert_eq!((tile.status, tile.body.len()), (200, 8192));
+    assert!(tile.head.contains("immutable"), "{}", tile.head);
+    assert_eq!(get(address, "/tile/0/001.p/48").await.body.len(), 48 * 32);
+    assert_eq!(get(address, "/tile/entries/000").await.status, 200);
+    assert_eq!(get(address, "/tile/0/001").await.status, 404);
+    assert_eq!(get(address, "/tile/0/1").await.status, 400);
+
+    let answer = get(address, "/consistency?from=100&to=304").await;
+    let proof: Consistency = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((proof.old, proof.new), (100, 304));
+    let old = hallmark_ledger::tree::Frontier::new();
+    let old = fake.entries(0, 100, 1 << 20).unwrap().iter().fold(old, |mut tree, entry| {
+        tree.push(leaf(entry));
+        tree
+    });
+    proof.verify(&old.root(), &signed.checkpoint().root).unwrap();
+    assert_eq!(get(address, "/consistency?from=100&to=9999").await.status, 400);
+
+    let found = get(address, "/collections/pairs/k3").await;
+    let json = proven(&fake, &found);
+    assert_eq!(json["leaf"]["body"]["value"], "v297", "the last of its key");
+    assert_eq!(get(address, "/collections/pairs/none").await.json()["code"], "no-such-key");
+
+    let entries = get(address, "/entries?from=300&limit=3").await.lines();
+    assert_eq!(entries.len(), 4, "a checkpoint and three entries");
+    assert_eq!(entries[1]["index"], 300);
+    assert_eq!(get(address, "/entries?from=9999").await.lines().len(), 0);
+
+    let lines = get(address, "/streams/pairs?from=295&proofs=1").await.lines();
+    assert_eq!(lines.len(), 6);
+    let last = &lines[5];
+    let bytes = fake.entries(303, 1, 1).unwrap().remove(0);
+    let path: Vec<Hash> = serde_json::from_value(last["proof"].clone()).unwrap();
+    Inclusion { index: 303, size: 304, path }.verify(&leaf(&bytes), &signed.checkpoint().root).unwrap();
+
+    let roster: Roster = serde_json::from_slice(&get(address, "/roster").await.body).unwrap();
+    assert_eq!(roster.hash(), signed.checkpoint().roster);
+    let status = get(address, "/status").await.json();
+    assert_eq!((&status["group"], &status["applied"]), (&fake.group().to_string().into(), &304.into()));
+    let metrics = get(address, "/metrics").await;
+    assert!(metrics.head.contains("version=0.0.4"));
+    let text = String::from_utf8(metrics.body).unwrap();
+    assert!(text.contains("hallmark_http_refused_total{code=\"no-such-key\"} 1\n"), "{text}");
+    let nonce = "ab".repeat(32);
+    assert_eq!(get(address, &format!("/evidence?nonce={nonce}")).await.status, 404);
+    assert_eq!(get(address, "/pending-admission").await.status, 404);
+    assert_eq!(request(address, "POST", "/admit", &[], b"{}").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_follower_sees_each_entry_once_it_is_signed_and_a_heartbeat_in_between() {
+    let fake = Fake::new();
+    fake.put(1, "a", "x");
+    let mut limits = Limits::default();
+    limits.heartbeat = Duration::from_millis(200);
+    limits.followers = 1;
+    let address = start_with(&fake, limits).await;
+    wait_for(async || get(address, "/streams/pairs").await.status == 200).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET /streams/pairs?follow=1 HTTP/1.1\r\nhost: m\r\n\r\n").await.unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut next = async |word: &str| loop {
+        let line = tokio::time::timeout(Duration::from_secs(5), lines.next_line()).await;
+        let line = line.unwrap().unwrap().expect("the stream goes on");
+        if line.contains(word) {
+            return line;
+        }
+        assert!(!line.contains("leaf"), "{line} before {word}");
+    };
+    next("checkpoint").await;
+    assert!(next("leaf").await.contains("\"x\""));
+    next("heartbeat").await;
+    for nonce in 2..5 {
+        fake.put(nonce, "a", &format!("y{nonce}"));
+        let note = next("checkpoint").await;
+        let note: serde_json::Value = serde_json::from_str(&note).unwrap();
+        assert_eq!(verify(&fake, note["checkpoint"].as_str().unwrap()).checkpoint().size, fake.size());
+        assert!(next("leaf").await.contains(&format!("y{nonce}")));
+    }
+    let second = get(address, "/streams/pairs?follow=1").await;
+    assert_eq!((second.status, second.json()["code"].as_str().unwrap()), (503, "too-many-followers"));
+}
+
+#[tokio::test]
+async fn refusals_have_a_word_a_reason_and_a_way_on() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let ids = [("hallmark-client", CLIENT), ("hallmark-nonce", "1")];
+    let large = "x".repeat(Limits::default().body + 1);
+    for (surface, headers, body, status, code, word) in [
+        ("nothing", &ids[..], "{}", 404, "unknown-surface", "nothing"),
+        ("pairs", &ids[..1], "{}", 400, "malformed", "hallmark-nonce: missing"),
+        ("pairs", &[("hallmark-client", "7"), ids[1]], "{}", 400, "malformed", "hallmark-client"),
+        ("pairs", &[ids[0], ("hallmark-nonce", "-1")], "{}", 400, "malformed", "hallmark-nonce"),
+        ("pairs", &[ids[0], ids[1], ids[1]], "{}", 400, "malformed", "given twice"),
+        ("pairs", &ids[..], "{\"op\":\"fly\"}", 400, "malformed", "body"),
+        ("pairs", &ids[..], &large, 413, "too-large", "49152"),
+    ] {
+        let answer = request(address, "POST", &format!("/submit/{surface}"), headers, body.as_bytes()).await;
+        let json = answer.json();
+        assert_eq!((answer.status, json["code"].as_str().unwrap()), (status, code), "{json}");
+        assert!(json["why"].as_str().unwrap().contains(word), "{json}");
+        assert!(!json["hint"].as_str().unwrap().is_empty());
+    }
+    let unknown = get(address, "/streams/nothing").await;
+    assert_eq!((unknown.status, &unknown.json()["surfaces"][0]), (404, &"pairs".into()));
+    assert_eq!(fake.size(), 4, "nothing was ordered");
+
+    fake.full_disk.store(true, Relaxed);
+    let full = submit(address, "1", &put("a", "x")).await;
+    assert_eq!((full.status, full.json()["code"].as_str().unwrap()), (507, "no-space"));
+    assert_eq!(get(address, "/checkpoint").await.status, 200, "reads go on");
+    fake.full_disk.store(false, Relaxed);
+    fake.no_leader.store(true, Relaxed);
+    let none = submit(address, "1", &put("a", "x")).await;
+    assert_eq!(none.status, 503);
+    assert!(none.head.contains("retry-after: 1"), "{}", none.head);
+    fake.no_leader.store(false, Relaxed);
+    fake.lose_answers.store(true, Relaxed);
+    assert_eq!(submit(address, "1", &put("a", "x")).await.json()["code"], "outcome-unclear");
+}
+
+#[tokio::test]
+async fn a_retired_committee_can_be_read_and_names_its_successor() {
+    let fake = Fake::new();
+    fake.put(1, "a", "x");
+    let next = UniqueId::new([8; 32]);
+    fake.retire(next);
+    let address = start(&fake).await;
+    let gone = submit(address, "2", &put("a", "y")).await;
+    assert_eq!(gone.status, 410);
+    assert_eq!(gone.json()["retirement"]["replacement"], next.to_string());
+    assert_eq!(get(address, "/status").await.json()["retirement"]["replacement"], next.to_string());
+    wait_for(async || get(address, "/collections/pairs/a").await.status == 200).await;
+    assert_eq!(get(address, &format!("/fate/0/{CLIENT}/1")).await.json()["outcome"], "committed");
+}
+
+#[tokio::test]
+async fn chunked_bodies_and_garbage_behind_a_request() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let body = put("a", "x");
+    let chunked = format!(
+        "POST /submit/pairs HTTP/1.1\r\nhost: m\r\nconnection: close\r\nhallmark-client: {CLIENT}\r\nhallmark-nonce: 1\r\n\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    let answer = super::raw::parse(&exchange(address, chunked.as_bytes()).await);
+    assert_eq!(answer.json()["outcome"], "committed");
+    let piped =
+        exchange(address, b"GET /status HTTP/1.1\r\nhost: m\r\n\r\n\x16\x03\x01garbage\r\n\r\n").await;
+    let text = String::from_utf8_lossy(&piped);
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("HTTP/1.1 400"), "{text}");
+    assert_eq!(get(address, "/status").await.status, 200);
+}

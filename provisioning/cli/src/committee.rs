@@ -1,0 +1,111 @@
+//! `mint committee`: an operator's side of a committee's ceremonies, and a member as a process.
+
+mod key;
+mod orders;
+mod run;
+mod simulate;
+mod status;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use hallmark_committee::member::{CommitteeFile, SlotKey, VisitError, Visitor};
+
+use crate::complaint::Complaint;
+use crate::progress;
+
+/// What to do with a committee
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a slot operator's key and print its public half, for `slots` of the access rules
+    #[command(after_help = "Example:\n  mint committee key slot0.key")]
+    Key {
+        /// Where the private half goes, readable by its owner alone; never overwritten
+        file: PathBuf,
+    },
+    /// Begin: collect and check all slots' machines, sign, hand out the genesis
+    Init(orders::Init),
+    /// How each slot's machine stands. Exit 1 when no quorum of them lives
+    Status(status::Options),
+    /// Sign for the machine that waits in a slot, and let it in
+    #[command(after_help = "Example:\n  mint committee admit committee.toml --key slot1.key")]
+    Admit {
+        /// committee.toml
+        committee: PathBuf,
+        /// The slot operator's key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Go on in a new epoch after a quorum was lost, signed by a quorum of slot operators
+    Recover(orders::Recover),
+    /// Run a member as a process on this machine
+    Run(run::Options),
+    /// Write the files of a committee that runs on this machine, SIMULATED, to try all this out
+    Simulate(simulate::Options),
+}
+
+/// Does it.
+pub(crate) fn run(command: &Command) -> Result<(), Complaint> {
+    match command {
+        Command::Key { file } => key::make(file),
+        Command::Init(options) => orders::init(options),
+        Command::Status(options) => status::run(options),
+        Command::Admit { committee, key } => orders::admit(committee, key),
+        Command::Recover(options) => orders::recover(options),
+        Command::Run(options) => run::run(options),
+        Command::Simulate(options) => simulate::run(options),
+    }
+}
+
+/// An operator's way to the machines of a committee file, and the runtime to go it on.
+struct Visit {
+    visitor: Visitor,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Visit {
+    fn open(path: &std::path::Path) -> Result<Self, Complaint> {
+        let unusable = |why: &dyn std::fmt::Display| {
+            let what = format!("{} cannot be used", path.display());
+            Complaint::unable("committee-file", what, why, "see docs/operators/committee.md")
+        };
+        let file = CommitteeFile::read(path).map_err(|e| unusable(&e))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| unusable(&e))?;
+        let visitor = {
+            let _inside = runtime.enter();
+            Visitor::open(&file).map_err(|e| unusable(&e))?
+        };
+        if visitor.is_simulated() {
+            progress::simulate();
+        }
+        Ok(Self { visitor, runtime })
+    }
+}
+
+fn slot_key(path: &std::path::Path) -> Result<SlotKey, Complaint> {
+    SlotKey::read(path).map_err(|e| {
+        Complaint::unable("slot-key", "no slot key", e, "make one with `mint committee key FILE`")
+    })
+}
+
+/// What an error of a ceremony is to the operator: a machine that does not answer is "could not tell", all else is "no".
+fn visit(what: &str, error: &VisitError) -> Complaint {
+    let hint = match error {
+        VisitError::Call { .. } => "is that slot's machine running? `mint committee status` says",
+        VisitError::Check(_) => {
+            "that machine must run a release of the committee file and be signed for by its own slot's key"
+        }
+        VisitError::Stranger(_) => "the key must be one of `slots` in the access rules",
+        VisitError::Lives { .. } => "a machine that restarted needs `mint committee admit`, not a recovery",
+        VisitError::TooFew { .. } => "`mint committee status` says how each stands",
+        VisitError::NotFresh(_) => "see `mint committee recover --help`",
+        _ => "`mint committee status` says how each slot's machine stands",
+    };
+    match error {
+        VisitError::Call { .. } | VisitError::TooFew { .. } => {
+            Complaint::unable(error.slug(), what, error, hint)
+        }
+        _ => Complaint::no(error.slug(), what, error, hint),
+    }
+}

@@ -1,0 +1,181 @@
+//! `mint committee simulate DIR`: the files of a committee that runs on this machine, all of it SIMULATED.
+//!
+//! The measured image is a synthetic one and every machine is forged; keys of all slots lie side by side. It is for trying
+//! the ceremonies out and for tests.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use hallmark_committee::member::SlotKey;
+use hallmark_image::release::{Artefact, Expected, Register, Release, Validation};
+use hallmark_image::source::Source;
+use hallmark_image::{Parts, assemble, initrd, synthetic};
+use hallmark_simulated::{Measured, SimulatedTd};
+
+use crate::complaint::Complaint;
+use crate::progress::{self, say};
+use crate::verify;
+
+/// What to write
+#[derive(Args)]
+#[command(after_help = "Example:
+  mint committee simulate demo
+  for n in 0 1 2; do mint committee run demo/member$n.toml --simulated demo/release.json & done
+  mint committee init demo/committee.toml --key demo/slot0.key --key demo/slot1.key --key demo/slot2.key")]
+pub(crate) struct Options {
+    /// A folder that is not there yet
+    directory: PathBuf,
+    /// How many slots
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=31))]
+    members: u16,
+    /// How many must cosign. Default: the smallest majority
+    #[arg(long)]
+    quorum: Option<u16>,
+    /// What happens when a quorum is lost
+    #[arg(long, value_enum, default_value_t = Recovery::Operators)]
+    recovery: Recovery,
+    /// Give each member its slot's key, so that it needs no `mint committee admit` after a restart
+    #[arg(long)]
+    hand_out_keys: bool,
+}
+
+/// What happens when a quorum is lost
+#[derive(Clone, Copy, ValueEnum)]
+enum Recovery {
+    /// A quorum of slot operators signs
+    Operators,
+    /// Members with their slots' keys sign by themselves; it trusts the hosts' disks
+    Automatic,
+}
+
+/// Writes it.
+pub(super) fn run(options: &Options) -> Result<(), Complaint> {
+    progress::simulate();
+    let directory = &options.directory;
+    fs::create_dir(directory).map_err(|e| Complaint::file("create", directory, &e))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = directory.join(name);
+        fs::write(&path, bytes).map_err(|e| Complaint::file("write", &path, &e))
+    };
+
+    let release = release(b"SIMULATED guest")?;
+    let wrong = self::release(b"SIMULATED other")?;
+    write("release.json", release.to_json().map_err(broken)?.as_bytes())?;
+    write("other-release.json", wrong.to_json().map_err(broken)?.as_bytes())?;
+    write("policy.toml", SimulatedTd::policy().as_bytes())?;
+    write("collateral.json", &machine(&directory.join("release.json"))?.collateral())?;
+
+    let mut slots = Vec::new();
+    for slot in 0..options.members {
+        let key = SlotKey::generate().map_err(broken)?;
+        let path = directory.join(format!("slot{slot}.key"));
+        key.write(&path).map_err(broken)?;
+        slots.push(key.public());
+    }
+    // Bound for a moment and let go: free now, and nothing here needs more than that.
+    let ports = free_ports(usize::from(options.members) * 2)?;
+    let (peers, http) = ports.split_at(usize::from(options.members));
+    write("committee.toml", committee(options, &slots, peers).as_bytes())?;
+    for (slot, (peer, http)) in peers.iter().zip(http).enumerate() {
+        let mut text = format!(
+            "# SIMULATED\nformat = \"hallmark/member/1\"\ncommittee = \"committee.toml\"\nslot = {slot}\n\
+             listen = \"127.0.0.1:{peer}\"\nhttp = \"127.0.0.1:{http}\"\ndata = \"data{slot}\"\n"
+        );
+        if options.hand_out_keys || matches!(options.recovery, Recovery::Automatic) {
+            let _ = writeln!(text, "slot_key = \"slot{slot}.key\"");
+        }
+        write(&format!("member{slot}.toml"), text.as_bytes())?;
+        say(&format!("member     {slot}: members 127.0.0.1:{peer}, clients http://127.0.0.1:{http}"));
+    }
+    say(&format!("wrote      {}", directory.display()));
+    Ok(())
+}
+
+fn committee(options: &Options, slots: &[[u8; 32]], ports: &[u16]) -> String {
+    let quorum = options.quorum.unwrap_or(options.members / 2 + 1);
+    let recovery = match options.recovery {
+        Recovery::Operators => "operators",
+        Recovery::Automatic => "automatic",
+    };
+    let keys: Vec<String> = slots.iter().map(|key| format!("    \"{}\",\n", hex::encode(key))).collect();
+    let id = hex::encode(slots.first().copied().unwrap_or_default());
+    let mut text = format!(
+        "# SIMULATED\nformat = \"hallmark/committee/1\"\nmachine = \"kv\"\n\n[committee]\nroot = \"{id}\"\ncontent = \"{id}\"\n\n\
+         [acl]\nquorum = {quorum}\nrecovery = \"{recovery}\"\nslots = [\n{}]\n",
+        keys.concat()
+    );
+    for (slot, port) in ports.iter().enumerate() {
+        let _ = write!(text, "\n[[peers]]\nslot = {slot}\naddress = \"127.0.0.1:{port}\"\n");
+    }
+    text.push_str(
+        "\n[trust]\npolicy = \"policy.toml\"\nreleases = [\"release.json\"]\ncollateral = \"collateral.json\"\n",
+    );
+    text
+}
+
+fn free_ports(count: usize) -> Result<Vec<u16>, Complaint> {
+    let held: Vec<_> = std::iter::repeat_with(|| TcpListener::bind("127.0.0.1:0"))
+        .take(count)
+        .collect::<Result<_, _>>()
+        .map_err(broken)?;
+    held.iter().map(|listener| Ok(listener.local_addr().map_err(broken)?.port())).collect()
+}
+
+/// A release of a synthetic image with this guest in it.
+fn release(guest: &[u8]) -> Result<Release, Complaint> {
+    let initrd = initrd::initrd(guest, &[]).map_err(broken)?;
+    let (stub, kernel, firmware) = (synthetic::stub(), synthetic::kernel(), synthetic::firmware());
+    let parts = Parts {
+        stub: &stub,
+        kernel: &kernel,
+        release: "0-simulated",
+        initrd: &initrd,
+        command_line: "console=ttyS0 simulated",
+        os_release: "ID=hallmark\nNAME=SIMULATED\n",
+    };
+    let image = assemble(&parts).map_err(broken)?;
+    Ok(Release {
+        name: "simulated".into(),
+        version: "0".into(),
+        source: Source::UNCLAIMED,
+        artefacts: vec![Artefact::of("hallmark.efi", &image.uki), Artefact::of("disk.raw", &image.disk)],
+        lock_sha256: [0; 32],
+        toolchain: "SIMULATED".into(),
+        builder: "mint committee simulate".into(),
+        expected: Expected::tdx(&image.disk, &firmware, &Validation::default()).map_err(broken)?,
+        manifest_prehash: None,
+        previous: None,
+    })
+}
+
+/// A simulated machine that booted the image of this release.
+pub(super) fn machine(release: &Path) -> Result<SimulatedTd, Complaint> {
+    let bytes = fs::read(release).map_err(|e| Complaint::file("read", release, &e))?;
+    let release = Release::parse(&bytes).map_err(broken)?;
+    let entry = release.expected.first().ok_or_else(|| broken("the release is empty"))?;
+    let mr_td = entry.registers.get(&Register::Mrtd).and_then(|(value, _)| value.sha384);
+    let mut events = Vec::new();
+    for event in &entry.events {
+        let rtmr = match event.register {
+            Register::Rtmr1 => 1,
+            Register::Rtmr2 => 2,
+            _ => continue,
+        };
+        let sha384 = event.digests.sha384.ok_or_else(|| broken("an event without SHA-384"))?;
+        events.push(Measured { rtmr, event: event.event.clone(), sha384 });
+    }
+    let mr_td = mr_td.ok_or_else(|| broken("no MRTD"))?;
+    SimulatedTd::boot(mr_td, &events, verify::now()).map_err(broken)
+}
+
+fn broken(why: impl std::fmt::Display) -> Complaint {
+    Complaint::unable(
+        "simulate",
+        "nothing could be simulated",
+        why,
+        "give a release.json for TDX and an empty folder",
+    )
+}
