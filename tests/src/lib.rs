@@ -57,15 +57,24 @@ pub fn program(name: &str) -> PathBuf {
     folder.join(name)
 }
 
-/// Runs a program and returns all it said.
+/// Runs a program at the top of this repository and returns all it said.
+///
+/// # Panics
+/// When it does not start.
+#[must_use]
+pub fn run(name: &str, arguments: &[&str]) -> Said {
+    run_in(&root(), name, arguments)
+}
+
+/// Runs a program in a folder and returns all it said.
 ///
 /// # Panics
 /// When it does not start.
 #[must_use]
 #[expect(clippy::panic, reason = "a test harness ends the test")]
-pub fn run(name: &str, arguments: &[&str]) -> Said {
+pub fn run_in(folder: &Path, name: &str, arguments: &[&str]) -> Said {
     let mut command = Command::new(program(name));
-    command.args(arguments).current_dir(root());
+    command.args(arguments).current_dir(folder);
     if let Some(packages) = packages() {
         command.env("HALLMARK_DEB_CACHE", packages);
     }

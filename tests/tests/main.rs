@@ -3,4 +3,5 @@
 
 mod architecture;
 mod boot;
+mod committee;
 mod demo;

@@ -22,6 +22,7 @@ mod start;
 mod status;
 mod submission;
 mod submit;
+mod vouching;
 mod waiting;
 
 pub use clock::{Clock, SystemClock};
@@ -32,7 +33,7 @@ pub use peers::{
 };
 pub use start::StartError;
 pub use status::{Counters, Fault, Role, Status};
-pub use submission::{Fate, Outcome, Receipt, Submission, SubmitError};
+pub use submission::{Fate, Outcome, Receipt, Submission, SubmitError, command_hash};
 
 use std::sync::Arc;
 
@@ -163,6 +164,18 @@ impl<M: Machine> Engine<M> {
         }
     }
 
+    /// The leader, where one leads: a leader that a quorum has not answered for an election's time is none any more, though Raft has nobody
+    /// else to name.
+    #[cfg(feature = "member")]
+    pub(crate) fn leading(&self) -> Option<NodeId> {
+        let shared = &self.0;
+        let metrics = shared.raft.get()?.metrics().borrow().clone();
+        let since = metrics.millis_since_quorum_ack.map(std::time::Duration::from_millis);
+        let is_cut_off = metrics.state == ServerState::Leader
+            && since.is_none_or(|since| since > shared.timing.election_max);
+        metrics.current_leader.filter(|_| !is_cut_off && !shared.is_stopped())
+    }
+
     /// Counters since the start.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -188,12 +201,12 @@ impl<M: Machine> Engine<M> {
         }
     }
 
-    /// Stops: those who wait are told, Raft ends, the disk is flushed, the ledger's folder is left so that it serves readers by itself.
+    /// Stops: those who wait are told, Raft ends, the disk is flushed and closed, the ledger's folder is left so that it serves readers by
+    /// itself. When it returns another engine may use the folder, even while handles to this one are still held.
     pub async fn shutdown(&self) {
         let shared = &self.0;
-        if shared.stopped.send_replace(true) {
-            return;
-        }
+        // Each step may be done twice: a second caller must not come back before the folder is free.
+        shared.stopped.send_replace(true);
         shared.lock().waiting.stop("shut down");
         shared.bump();
         shared.membership.notify_one();
@@ -203,8 +216,9 @@ impl<M: Machine> Engine<M> {
         }
         // Wakes the proposer, which sees that all is over.
         let _ = shared.queue.send(crate::state::Proposal::Snapshot);
-        shared.writer.nudge();
-        shared.writer.flush().await;
-        shared.book_mut().publish();
+        shared.writer.close().await;
+        let mut book = shared.book_mut();
+        book.publish();
+        book.close();
     }
 }

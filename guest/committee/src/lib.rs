@@ -29,7 +29,7 @@ pub mod transport;
 pub use engine::{
     Admission, Caller, Clock, Counters, Description, Engine, EngineConfig, Fate, Fault, Freshness, Limits,
     MemberKeys, Node, NodeId, Outcome, PeerError, PeerRequest, PeerResponse, Peers, Receipt, Role, Signed,
-    Start, StartError, Status, Submission, SubmitError, SystemClock, Timing, Welcome,
+    Start, StartError, Status, Submission, SubmitError, SystemClock, Timing, Welcome, command_hash,
 };
 pub use raft::seed_thread;
 pub use state::{Admitting, Founding, Proposal};

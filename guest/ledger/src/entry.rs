@@ -30,7 +30,7 @@ pub struct Submission {
     pub client: [u8; 32],
     /// The client's number for the command.
     pub nonce: u64,
-    /// SHA-256 of the bytes that were submitted.
+    /// SHA-256 of the surface behind its u32 LE length, then the bytes that were submitted.
     pub command: Hash,
 }
 

@@ -1,7 +1,10 @@
 //! `mint demo`: the main job with nothing but this program. Every line says SIMULATED.
 //!
 //! The assembler, the prediction and the verifier are the real ones; the kernel is a stand-in that cannot boot and the
-//! machine is forged. So it shows that a changed image is refused and why, not that any machine is good.
+//! machine is forged. So it shows that a changed image is refused and why, not that any machine is good. Then a committee of
+//! three such machines.
+
+mod committee;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +51,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Complaint> {
     progress::simulate();
     match &options.image {
         Some(image) if options.vm => vm(image, options.cache.as_deref())?,
-        _ => synthetic_image()?,
+        _ => {
+            synthetic_image()?;
+            committee::run()?;
+        }
     }
     say(&format!("done in {:.1} s", start.elapsed().as_secs_f64()));
     Ok(())

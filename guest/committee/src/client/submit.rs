@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 
 use super::connection::{Ask, Endpoint};
 use super::{Client, ClientError, Verified};
+use crate::command_hash;
 use crate::http::{CLIENT, NONCE, OutcomeWord, PROOF, ReceiptDocument, SETTLE, channel, scope};
 
 /// What the ledger says of a submission, for good.
@@ -68,7 +69,7 @@ impl Client {
         let body: Bytes = body.into();
         let headers = self.headers(&client, nonce, &scope(surface), &body);
         let target = format!("/submit/{surface}");
-        let command = Command { client, nonce, surface, hash: Hash::of(&body) };
+        let command = Command { client, nonce, surface, hash: command_hash(surface, &body) };
         let ask = Ask { method: "POST", target: &target, headers: &headers, body };
         let decided = self.decide(&ask, &command).await?;
         decided.ok_or_else(|| ClientError::Unclear { nonce, why: "a submission has no open fate".into() })

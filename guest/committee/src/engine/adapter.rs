@@ -39,19 +39,22 @@ impl<M: Machine> RaftSnapshotBuilder<Types> for Adapter<M> {
     /// The snapshot that the last `committee.snapshot` entry left. Taking one is an entry of the log, so that its digest is in the ledger and all members
     /// take it at the same place; Raft only learns here that there is one.
     async fn build_snapshot(&mut self) -> Result<Snapshot<Types>, StorageError<NodeId>> {
-        let inner = self.0.lock();
+        let mut inner = self.0.lock();
         match (&inner.snapshot, inner.state.core()) {
             (Some(snapshot), Some(_)) => Ok(carried(snapshot)),
             (_, None) => {
                 let index = inner.applied.map_or(0, |id| id.index);
-                Ok(carried(&StoredSnapshot {
+                let snapshot = StoredSnapshot {
                     meta: SnapshotMeta {
                         last_log_id: inner.applied,
                         last_membership: inner.voters.clone(),
                         snapshot_id: format!("empty-{index}"),
                     },
                     bytes: Arc::default(),
-                }))
+                };
+                let carried = carried(&snapshot);
+                inner.snapshot = Some(Arc::new(snapshot));
+                Ok(carried)
             }
             (None, Some(_)) => Err(io(ErrorVerb::Read, "no committee.snapshot entry so far")),
         }

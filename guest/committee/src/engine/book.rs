@@ -259,4 +259,12 @@ impl Book {
             self.note(result);
         }
     }
+
+    /// Writes no more, and leaves the folder to the next engine.
+    pub(crate) fn close(&mut self) {
+        self.failed.get_or_insert_with(|| "this member has stopped".to_owned());
+        if let Err(error) = self.dir.close() {
+            tracing::warn!(%error, "ledger: the folder stays locked until the last handle is gone");
+        }
+    }
 }

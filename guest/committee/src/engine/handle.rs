@@ -22,7 +22,8 @@ enum Standing {
     Node(NodeId),
     /// Nobody that this member knows, and this member knows who is a member.
     Stranger,
-    /// This member has just been admitted and knows nobody yet: whoever its transport let in.
+    /// This member has just been admitted, and has not come to its own admission yet: whoever its transport let in. Its state may be a snapshot's, older than the
+    /// admission of the machine that leads now.
     Unknown,
 }
 
@@ -45,8 +46,15 @@ impl<M: Machine> Shared<M> {
         let founder = self.founders.iter().find(|voter| voter.reach.spki_sha256 == caller.spki_sha256);
         match of_raft.map(|(id, _)| *id).or(founder.map(|voter| voter.node)) {
             Some(node) => Standing::Node(node),
-            None if core.is_none() && self.founders.is_empty() => Standing::Unknown,
-            None => Standing::Stranger,
+            None if self.founders.is_empty()
+                && core.is_none_or(|core| self.node >= core.frontier.size()) =>
+            {
+                Standing::Unknown
+            }
+            None => {
+                let named = self.vouched().node(&caller.spki_sha256, inner.state.size());
+                named.map_or(Standing::Stranger, Standing::Node)
+            }
         }
     }
 
@@ -91,10 +99,14 @@ impl<M: Machine> Shared<M> {
     pub(crate) fn fresh(&self, nonce: &[u8; 32]) -> Option<Freshness> {
         let (size, root, origin) = {
             let inner = self.lock();
-            if inner.fault.is_some() {
+            // Before it is cleared, a machine may know less than the one that had its slot had signed.
+            if inner.fault.is_some() || !inner.cosigning.cleared {
                 return None;
             }
-            let (size, root) = inner.last_signed()?;
+            let cosigned = inner.cosigning.cosigned.as_ref().map(|signed| signed.checkpoint());
+            let cosigned = cosigned.map(|checkpoint| (checkpoint.size, checkpoint.root));
+            let (size, root) =
+                inner.last_signed().into_iter().chain(cosigned).max_by_key(|(size, _)| *size)?;
             (size, root, inner.state.core()?.checkpoint().origin)
         };
         let message = freshness_message(&origin, self.epoch, nonce, size, &root);
@@ -135,6 +147,9 @@ impl<M: Machine> Engine<M> {
             && !request.open_to_candidates()
             && !matches!(request, PeerRequest::Join)
         {
+            if matches!(request, PeerRequest::Append(_) | PeerRequest::Vote(_) | PeerRequest::Snapshot(_)) {
+                shared.inquire();
+            }
             return refused("not a member of this epoch");
         }
         match request {

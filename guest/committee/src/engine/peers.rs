@@ -194,7 +194,7 @@ impl Drop for Welcome {
     }
 }
 
-/// A member's answer to a challenge: the largest tree that it had cosigned when it was asked.
+/// A member's answer to a challenge: the largest tree that it had cosigned, or seen a quorum cosign, when it was asked.
 ///
 /// An acknowledged write is under q cosignatures, and two sets of q members share one; so among the answers of q members, the
 /// largest size covers all that was acknowledged before the question.
@@ -202,7 +202,7 @@ impl Drop for Welcome {
 pub struct Freshness {
     /// Who answers.
     pub node: NodeId,
-    /// Leaves that it has cosigned.
+    /// Leaves of that tree.
     pub size: u64,
     /// Their root.
     pub root: hallmark_ledger::hash::Hash,

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::book::Book;
 use super::cosigning::{Boundary, Cosigning};
+use super::vouching::Vouched;
 use super::waiting::Waiting;
 use super::{Clock, Counters, Fault, Limits, MemberKeys, Node, NodeId, Peers, Timing};
 use crate::raft::{LogId, Raft};
@@ -49,6 +50,8 @@ pub(crate) struct Shared<M> {
     pub(crate) lacking: Notify,
     pub(crate) stopped: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// Machines ahead of this member's state. Never locked while waiting for `inner`.
+    pub(crate) vouched: Mutex<Vouched>,
     /// What the epoch must begin with, where this member knows it.
     pub(crate) founding: Option<Box<Founding>>,
     /// Whether a founding that names this member lets it cosign at once.

@@ -179,6 +179,7 @@ impl<M: Machine> Shared<M> {
             lacking: Notify::new(),
             stopped: watch::Sender::new(false),
             tally: Tally::default(),
+            vouched: Mutex::default(),
             founding: parts.founding,
             founders: parts.founders,
             founds: parts.founds,

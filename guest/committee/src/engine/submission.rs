@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallmark_ledger::cosignature::SignedCheckpoint;
+use hallmark_ledger::hash::Hash;
 use hallmark_machine::ClientId;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -18,6 +19,13 @@ pub struct Submission {
     pub surface: String,
     /// The command, as the machine parses it.
     pub body: Vec<u8>,
+}
+
+/// SHA-256 of what was submitted: the surface, behind its u32 LE length, then the body. `command` of an entry's `submission`.
+#[must_use]
+pub fn command_hash(surface: &str, body: &[u8]) -> Hash {
+    let length = u32::try_from(surface.len()).unwrap_or(u32::MAX).to_le_bytes();
+    Hash::of([&length[..], surface.as_bytes(), body].concat())
 }
 
 /// What the ledger says of a submission. Final.

@@ -6,6 +6,8 @@ mod answer;
 mod body;
 mod engine;
 mod gate;
+#[cfg(feature = "member")]
+mod host;
 mod index;
 mod limits;
 mod metrics;
@@ -20,6 +22,8 @@ mod write;
 
 pub use engine::EngineService;
 pub use gate::{Gate, GateError, PROOF, SETTLE, channel, scope};
+#[cfg(feature = "member")]
+pub use host::host;
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use problem::{Document, Problem};

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::gate::Gate;
 use super::index::Index;
@@ -35,7 +35,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconn
 /// The surface of one member.
 pub struct Surface {
     pub(crate) service: Arc<dyn Service>,
-    pub(crate) gate: Gate,
+    pub(crate) gate: Arc<Gate>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     pub(crate) index: Arc<Index>,
@@ -50,7 +50,7 @@ pub struct Surface {
 impl Surface {
     /// A surface over a member. Must be called within a tokio runtime: it follows the member's checkpoints until dropped.
     #[must_use]
-    pub fn new(service: Arc<dyn Service>, gate: Gate, limits: Limits) -> Arc<Self> {
+    pub fn new(service: Arc<dyn Service>, gate: Arc<Gate>, limits: Limits) -> Arc<Self> {
         let index = Arc::new(Index::new());
         let indexing = tokio::spawn(Arc::clone(&index).follow(Arc::clone(&service)));
         Arc::new(Self {
@@ -68,14 +68,17 @@ impl Surface {
         })
     }
 
-    /// Takes connections until dropped.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+    /// Takes connections until dropped; they end with it.
+    pub async fn serve(self: Arc<Self>, listener: &TcpListener) -> Infallible {
+        let mut connections = JoinSet::new();
         loop {
+            // What has ended is forgotten.
+            while connections.try_join_next().is_some() {}
             match listener.accept().await {
                 Ok((stream, address)) => {
                     // An answer is written at once or in chunks; waiting for more to send would only delay it.
                     let _ = stream.set_nodelay(true);
-                    tokio::spawn(Arc::clone(&self).connection(stream, address.ip()));
+                    connections.spawn(Arc::clone(&self).connection(stream, address.ip()));
                 }
                 // Out of descriptors or memory, or a connection gone before it was taken: none is ours to mend.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,

@@ -141,7 +141,7 @@ pub struct Standing {
     pub node: Option<u64>,
     /// What it is in the order: learner, follower, candidate, leader.
     pub role: Option<String>,
-    /// The leader's node id.
+    /// The leader's node id. A leader without a quorum that answers names none.
     pub leader: Option<u64>,
     /// Leaves applied.
     pub applied: u64,
@@ -186,7 +186,7 @@ impl Application {
 }
 
 impl Standing {
-    /// Whether a group lives there: it is a member, knows a leader and cosigns.
+    /// Whether a group lives there: it is a member, knows a leader (as one itself, hears a quorum) and cosigns.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Running && self.leader.is_some() && self.fault.is_none()

@@ -15,6 +15,7 @@ use super::promise::Promise;
 use super::rules::Rules;
 use super::running::Running;
 use crate::state::Admitting;
+use crate::store::StoreError;
 use crate::transport::{Answering, Caller, Claim, Handler, Refused, Topic};
 use crate::{PeerRequest, PeerResponse};
 
@@ -35,6 +36,8 @@ pub(crate) struct Desk {
     pub(crate) applicant: Arc<Applicant>,
     pub(crate) slot_key: Option<Arc<SlotKey>>,
     pub(crate) disk: Option<Disk>,
+    /// Files of former epochs that are not what was written. With one of them this machine's disk may show less than the machine acknowledged.
+    passed_over: Option<String>,
     promise: Mutex<Promise>,
     state: Mutex<State>,
     orders: mpsc::Sender<Order>,
@@ -46,6 +49,8 @@ struct State {
     trouble: Option<String>,
     pending: Option<Application>,
     running: Option<Arc<dyn Running>>,
+    /// The epoch whose leader this machine's keys were sent to.
+    spent: Option<u64>,
 }
 
 impl Desk {
@@ -53,11 +58,14 @@ impl Desk {
         (committee, rules): (Committee, Rules),
         applicant: Arc<Applicant>,
         slot_key: Option<Arc<SlotKey>>,
-        (disk, promise): (Option<Disk>, Promise),
+        (disk, damaged, promise): (Option<Disk>, &[StoreError], Promise),
         orders: mpsc::Sender<Order>,
     ) -> Self {
         let (promise, state) = (Mutex::new(promise), Mutex::default());
-        Self { committee, rules, applicant, slot_key, disk, promise, state, orders }
+        let damaged: Vec<_> =
+            damaged.iter().map(|error| format!("a former epoch is not read: {error}")).collect();
+        let passed_over = (!damaged.is_empty()).then(|| damaged.join("; "));
+        Self { committee, rules, applicant, slot_key, disk, passed_over, promise, state, orders }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,6 +102,17 @@ impl Desk {
 
     pub(crate) fn forget_pending(&self) {
         self.state().pending = None;
+    }
+
+    /// Notes that the leader of `epoch` is asked to admit this machine. Whatever it answers, the admission may stand in its log, where a recovery
+    /// finds it; and no key is admitted twice.
+    pub(crate) fn spend(&self, epoch: u64) {
+        self.state().spent = Some(epoch);
+    }
+
+    /// The epoch that these keys may have been admitted in.
+    pub(crate) fn spent(&self) -> Option<u64> {
+        self.state().spent
     }
 
     pub(crate) fn pending(&self) -> Option<Application> {
@@ -133,7 +152,12 @@ impl Desk {
             applied: 0,
             cosigned: 0,
             cosigned_root: None,
-            fault: state.trouble.clone(),
+            fault: self
+                .passed_over
+                .iter()
+                .chain(&state.trouble)
+                .cloned()
+                .reduce(|all, next| format!("{all}; {next}")),
             disk: self.disk.clone(),
             promised,
         };
@@ -163,6 +187,10 @@ impl Desk {
             Request::Standing => Ok(Answer::Standing(Box::new(self.standing()))),
             Request::Apply { epoch, checkpoint_size: size, checkpoint_root: root } => {
                 self.not_running()?;
+                if self.spent().is_some_and(|spent| spent != epoch) {
+                    let why = "its keys may have been admitted in another epoch; it starts over by itself: ask again";
+                    return Err(Refused::new("spent", why));
+                }
                 let made = self.applicant.application(Purpose { epoch, size, root }).await;
                 let application = made.map_err(|error| Refused::new("no-evidence", error.to_string()))?;
                 Ok(Answer::Application(Box::new(application)))
@@ -304,8 +332,10 @@ impl Desk {
                     return Err(Refused::new("application", "it asks for another machine than itself"));
                 }
                 let (desk, epoch) = (Arc::clone(self), running.report().epoch);
-                let admitting =
+                let mut admitting =
                     blocking(move || desk.judge_candidate(&admitting, epoch).map(|()| admitting)).await?;
+                // No signature covers it: whom it replaces is what the roster says now, and the engine holds it against that when it is applied.
+                admitting.admission.replaces = running.seated(slot);
                 Ok(running.admit(*admitting).await)
             }
             request => Ok(running.handle(caller.spki_sha256, request).await),

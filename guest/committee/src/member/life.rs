@@ -51,12 +51,16 @@ impl Default for Pace {
 }
 
 /// Why a life ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     /// Another machine has the slot, or operators put this one out.
     Replaced,
     /// No leader for too long, in an `automatic` committee: start over.
     Leaderless,
+    /// Its keys may stand in the log of a group that does not live any more: start over with others.
+    Spent,
+    /// The engine did not start. Its node id is used up, so the next attempt has keys of its own.
+    Unstarted(String),
 }
 
 /// What a machine is on the way to.
@@ -84,45 +88,57 @@ pub(crate) struct Life {
 impl Life {
     /// Becomes a member and stays one as long as it can.
     pub(crate) async fn live(mut self) -> End {
-        let running = self.become_member().await;
+        let running = match self.become_member().await {
+            Ok(running) => running,
+            Err(end) => {
+                if let End::Unstarted(why) = &end {
+                    tracing::warn!(why, "the engine does not start");
+                    // Whoever asks reads why, before it is tried again.
+                    self.desk.trouble(Some(why.clone()));
+                    sleep(self.pause()).await;
+                }
+                return end;
+            }
+        };
         self.desk.run(Arc::clone(&running));
         tracing::info!(slot = self.desk.applicant.slot, node = running.report().node, "a member");
         self.watch(&*running).await
     }
 
-    async fn become_member(&mut self) -> Arc<dyn Running> {
+    async fn become_member(&mut self) -> Result<Arc<dyn Running>, End> {
         let mut following: Option<Following> = None;
         loop {
             let step = match following.take() {
                 Some(on_the_way) if Instant::now() < on_the_way.until => self.follow(on_the_way).await,
-                _ => self.look().await.map_or(Step::Wait(None), Step::Begin),
+                _ => self.look().await,
             };
-            if let Some(running) = self.take(step, &mut following).await {
-                return running;
+            if let Some(started) = self.take(step, &mut following).await {
+                return started;
             }
             let pause = if following.is_some() { self.pace.look / 8 } else { self.pause() };
             if let Ok(Some(order)) = timeout(pause, self.orders.recv()).await {
                 let step = self.obey(order);
-                if let Some(running) = self.take(step, &mut following).await {
-                    return running;
+                if let Some(started) = self.take(step, &mut following).await {
+                    return started;
                 }
             }
         }
     }
 
     /// Starts an engine, or notes where this machine is on its way to.
-    async fn take(&self, step: Step, following: &mut Option<Following>) -> Option<Arc<dyn Running>> {
+    async fn take(
+        &self,
+        step: Step,
+        following: &mut Option<Following>,
+    ) -> Option<Result<Arc<dyn Running>, End>> {
         match step {
-            Step::Begin(beginning) => match self.starter.start(beginning).await {
-                Ok(running) => return Some(running),
-                Err(why) => {
-                    tracing::warn!(why, "the engine does not start");
-                    self.desk.trouble(Some(why));
-                }
-            },
-            Step::Wait(on_the_way) => *following = on_the_way.or(following.take()),
+            Step::Begin(beginning) => Some(self.starter.start(beginning).await.map_err(End::Unstarted)),
+            Step::Over(end) => Some(Err(end)),
+            Step::Wait(on_the_way) => {
+                *following = on_the_way.or(following.take());
+                None
+            }
         }
-        None
     }
 
     fn pause(&self) -> Duration {
@@ -184,7 +200,7 @@ impl Life {
     }
 
     /// Looks at the other slots, and does what follows from what is seen.
-    async fn look(&mut self) -> Option<Beginning> {
+    async fn look(&mut self) -> Step {
         let standings = self.standings().await;
         let floor = self.desk.floor();
         let live = |standing: &&(Target, Standing)| standing.1.is_live() && standing.1.epoch >= Some(floor);
@@ -193,9 +209,14 @@ impl Life {
             self.enough_since = None;
             return self.apply(target, standing).await;
         }
+        // While one of them still runs, a leader may yet come, and with it the answer. A signature of the operator would be lost with the keys.
+        let is_over = !standings.is_empty() && standings.iter().all(|(_, s)| s.phase != Phase::Running);
+        if is_over && self.desk.spent().is_some() {
+            return Step::Over(End::Spent);
+        }
         self.desk.enter(if self.desk.disk.is_some() { Phase::Waiting } else { Phase::Founding });
         self.recover_by_itself(&standings).await;
-        None
+        Step::Wait(None)
     }
 
     /// How the machines of the other slots stand, as far as they are reached.
@@ -219,12 +240,15 @@ impl Life {
     }
 
     /// A group lives: asks it for the slot, once the application is signed.
-    async fn apply(&self, target: &Target, standing: &Standing) -> Option<Beginning> {
+    async fn apply(&self, target: &Target, standing: &Standing) -> Step {
+        if self.desk.spent().is_some_and(|spent| standing.epoch != Some(spent)) {
+            return Step::Over(End::Spent);
+        }
         match self.try_apply(target, standing).await {
-            Ok(beginning) => beginning,
+            Ok(beginning) => beginning.map_or(Step::Wait(None), Step::Begin),
             Err(why) => {
                 self.desk.trouble(Some(why));
-                None
+                Step::Wait(None)
             }
         }
     }
@@ -243,7 +267,6 @@ impl Life {
         self.desk.pend(application.clone());
         if !application.is_signed(&self.desk.committee) {
             self.desk.enter(Phase::Unsigned);
-            self.desk.trouble(None);
             return Ok(None);
         }
         self.desk.enter(Phase::Joining);
@@ -251,6 +274,7 @@ impl Life {
         if let Ok(welcome) = self.join(target, epoch).await {
             return Ok(Some(Beginning::Joining(welcome)));
         }
+        self.desk.spend(epoch);
         let target = self.admit(target.clone(), application).await?;
         self.join(&target, epoch).await.map(|welcome| Some(Beginning::Joining(welcome)))
     }
@@ -316,6 +340,7 @@ impl Life {
 
 enum Step {
     Begin(Beginning),
+    Over(End),
     Wait(Option<Following>),
 }
 

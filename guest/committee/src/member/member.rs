@@ -1,5 +1,6 @@
 //! A member as a whole: port, desk, engine, one life after another.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,7 @@ use super::promise::Promise;
 use super::rules::Rules;
 use super::slot_key::SlotKeyError;
 use super::starter::EngineStarter;
+use crate::store::StoreError;
 use crate::transport::{
     AttestedAcceptor, AttestedDialer, Limits, Pool, PooledPeers, Random, Refused, SlotGate, listen,
     system_random,
@@ -114,6 +116,9 @@ struct Shared<M: Machine> {
     dependencies: Dependencies,
     slot_key: Option<Arc<SlotKey>>,
     listener: Arc<TcpListener>,
+    /// Held as long as this member is there: a second one in the folder would take the first one's open files for damaged ones, and a
+    /// recovery would go on without what they hold.
+    _lock: File,
     engine: watch::Sender<Option<Engine<M>>>,
     desk: Mutex<Option<Arc<Desk>>>,
     over: watch::Sender<Option<String>>,
@@ -126,7 +131,7 @@ impl<M: Machine> Member<M> {
     /// [`MemberError`]. What happens later is told by [`Self::standing`] and [`Self::over`].
     pub async fn start(file: MemberFile, mut dependencies: Dependencies) -> Result<Self, MemberError> {
         let slot_key = own_key(&file)?;
-        std::fs::create_dir_all(&file.data).map_err(|error| folder(&file, &error))?;
+        let lock = own(&file)?;
         let listener = match dependencies.listener.take() {
             Some(listener) => listener,
             None => TcpListener::bind(file.listen.as_str()).await.map_err(|error| unheard(&file, error))?,
@@ -137,6 +142,7 @@ impl<M: Machine> Member<M> {
             dependencies,
             slot_key,
             listener: Arc::new(listener),
+            _lock: lock,
             engine: watch::Sender::new(None),
             desk: Mutex::new(None),
             over: watch::Sender::new(None),
@@ -193,6 +199,7 @@ impl<M: Machine> Member<M> {
         self.task.abort();
         // An error says that it was aborted, which is what was asked for.
         let _ = (&mut self.task).await;
+        *self.shared.desk.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.shared.engine.send_replace(None);
         // The listening task ends a moment after it was told to; it has the last other hold on the port.
         for _ in 0..200 {
@@ -207,6 +214,11 @@ impl<M: Machine> Member<M> {
 impl<M: Machine> Drop for Member<M> {
     fn drop(&mut self) {
         self.task.abort();
+        // Not stopped in order: the engine runs in tasks of its own, which nobody but this would end.
+        let running = self.shared.desk().and_then(|desk| desk.running());
+        if let (Some(running), Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move { running.stop().await });
+        }
     }
 }
 
@@ -230,10 +242,13 @@ impl<M: Machine> Shared<M> {
             drop(guard);
             self.engine.send_replace(None);
             *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = None;
-            let why = match end {
+            let why = match &end {
                 End::Replaced => "another machine has the slot, or operators put this one out".to_owned(),
-                End::Leaderless => match self.born().await {
+                End::Leaderless | End::Spent | End::Unstarted(_) => match self.born().await {
                     Ok(born) => {
+                        if let End::Unstarted(why) = end {
+                            born.life.desk.trouble(Some(format!("the engine did not start: {why}")));
+                        }
                         next = Some(born);
                         continue;
                     }
@@ -248,7 +263,7 @@ impl<M: Machine> Shared<M> {
     async fn born(self: &Arc<Self>) -> Result<Born, MemberError> {
         let committee = self.file.shared.committee.clone();
         let (group, slot) = (committee.id(), self.file.slot);
-        let found = self.disk().await?;
+        let (found, damaged) = self.disk().await?;
         let promise = Promise::open(&self.file.data).map_err(|error| folder(&self.file, &error))?;
         let identity = Arc::new(Identity::generate().map_err(|error| keys(&error))?);
         let Dependencies { prover, rules, clock, pace, timing, limits, .. } = &self.dependencies;
@@ -286,7 +301,7 @@ impl<M: Machine> Shared<M> {
             (committee, rules.clone()),
             Arc::clone(&applicant),
             self.slot_key.clone(),
-            (disk, promise),
+            (disk, &damaged, promise),
             orders,
         ));
         *self.desk.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&desk));
@@ -323,15 +338,15 @@ impl<M: Machine> Shared<M> {
     }
 
     /// The best former epoch in the data folder. Reading it replays it.
-    async fn disk(&self) -> Result<Option<DiskState>, MemberError> {
+    async fn disk(&self) -> Result<(Option<DiskState>, Vec<StoreError>), MemberError> {
         let (data, group) = (self.file.data.clone(), self.file.shared.committee.id());
         let read = tokio::task::spawn_blocking(move || DiskState::read::<M>(&data, group)).await;
         let (best, damaged) =
             read.map_err(|error| folder(&self.file, &error))?.map_err(|error| folder(&self.file, &error))?;
-        for error in damaged {
+        for error in &damaged {
             tracing::warn!(%error, "a former epoch's file is passed over");
         }
-        Ok(best)
+        Ok((best, damaged))
     }
 }
 
@@ -353,6 +368,19 @@ fn own_key(file: &MemberFile) -> Result<Option<Arc<SlotKey>>, MemberError> {
         return Err(MemberError::OtherKey(file.slot));
     }
     Ok(Some(Arc::new(key)))
+}
+
+/// The data folder, for this member alone.
+fn own(file: &MemberFile) -> Result<File, MemberError> {
+    let failed = |error: std::io::Error| folder(file, &error);
+    std::fs::create_dir_all(&file.data).map_err(failed)?;
+    let path = file.data.join("lock");
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(folder(file, &"another member has this folder open")),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 fn folder(file: &MemberFile, why: &dyn std::fmt::Display) -> MemberError {

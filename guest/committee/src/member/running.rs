@@ -19,6 +19,9 @@ pub(crate) trait Running: Send + Sync + 'static {
     /// Admits a machine whose evidence and signature were found good.
     fn admit(&self, admitting: Admitting) -> Boxed<'_, PeerResponse>;
 
+    /// The node that has a slot now.
+    fn seated(&self, slot: u16) -> Option<u64>;
+
     /// How it stands.
     fn report(&self) -> Report;
 

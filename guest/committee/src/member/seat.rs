@@ -20,6 +20,10 @@ impl<M: Machine> Running for Engine<M> {
         })
     }
 
+    fn seated(&self, slot: u16) -> Option<u64> {
+        self.roster().members.get(&slot).map(|member| member.node)
+    }
+
     fn report(&self) -> Report {
         let status = self.status();
         let checkpoint = self.checkpoint().borrow().clone();
@@ -34,7 +38,7 @@ impl<M: Machine> Running for Engine<M> {
                 Role::Leader => "leader",
                 _ => "stopped",
             },
-            leader: status.leader,
+            leader: self.leading(),
             applied: status.applied,
             signed: status.signed,
             cosigned: checkpoint.as_ref().map_or(0, |signed| signed.checkpoint().size),

@@ -147,7 +147,7 @@ impl Visitor {
         .map_err(|error| OpenError::Keys(error.to_string()))?
         .with_clock(clock);
         let dialer = Arc::new(AttestedDialer::operator(endpoint));
-        let pool = Arc::new(Pool::new(dialer, Limits::default(), system_random()));
+        let pool = Arc::new(Pool::new(dialer, Limits::default(), system_random()).patient());
         Ok(Self::new(file, rules, Ask { pool, within: Duration::from_secs(30) }))
     }
 

@@ -40,11 +40,8 @@ pub struct Applied {
     pub passed_over: Option<String>,
 }
 
-/// SHA-256 of what was submitted: the surface, behind its u32 LE length, then the body.
-#[must_use]
 pub(crate) fn command_hash(submission: &Submission) -> Hash {
-    let length = u32::try_from(submission.surface.len()).unwrap_or(u32::MAX).to_le_bytes();
-    Hash::of([&length[..], submission.surface.as_bytes(), &submission.body].concat())
+    crate::command_hash(&submission.surface, &submission.body)
 }
 
 impl<M: Machine> State<M> {
@@ -125,7 +122,7 @@ impl<M: Machine> State<M> {
             Proposal::Admit(admitting) => core.admit(&admitting, leaves).map_err(refused)?,
             Proposal::Endorse { endorsement, blobs } => {
                 let named = endorsement.evidence.iter().chain(&endorsement.collateral);
-                core.has_blobs(named, &blobs)
+                Core::has_blobs(named, &blobs)
                     .and_then(|()| core.may_endorse(&endorsement))
                     .map_err(refused)?;
                 core.carry_all(&blobs, leaves).map_err(refused)?;
@@ -299,7 +296,7 @@ impl Core {
             return Err(format!("address: at most {} bytes of text", super::founding::MAX_ADDRESS));
         }
         let blobs: Vec<_> = std::iter::once(evidence.clone()).chain(collateral.clone()).collect();
-        self.has_blobs(std::iter::once(&admission.evidence).chain(&admission.collateral), &blobs)?;
+        Self::has_blobs(std::iter::once(&admission.evidence).chain(&admission.collateral), &blobs)?;
         self.carry_all(&blobs, leaves)?;
         let entry = SystemEntry::Admission(admission.clone());
         let node = self.say(&entry, leaves).map_err(|error| error.to_string())?;

@@ -37,8 +37,6 @@ pub(crate) struct Core {
     pub(crate) releases: BTreeSet<Hash>,
     #[serde(with = "facts")]
     pub(crate) endorsed: BTreeMap<Hash, Endorsed>,
-    /// Hashes of blobs that the ledger already has.
-    pub(crate) blobs: BTreeSet<Hash>,
     /// Index of the retirement.
     pub(crate) retired: Option<u64>,
     /// Who was taken out of the roster, and by which entry.
@@ -93,7 +91,6 @@ impl Core {
             keys: BTreeSet::new(),
             releases: genesis.releases.iter().copied().collect(),
             endorsed: BTreeMap::new(),
-            blobs: BTreeSet::new(),
             retired: None,
             removed: BTreeMap::new(),
             genesis,

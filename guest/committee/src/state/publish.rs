@@ -1,7 +1,7 @@
 //! Leaves: what is appended to the ledger while proposals are applied.
 
 use hallmark_ledger::entry::{self, EntryDraft, EntryError};
-use hallmark_ledger::hash::{self, Hash};
+use hallmark_ledger::hash;
 use hallmark_ledger::system::{Blob, SystemEntry};
 use hallmark_machine::Draft;
 
@@ -63,17 +63,13 @@ impl Core {
         self.publish(&body.draft()?, leaves)
     }
 
-    /// Appends bytes that a later entry names by hash, unless the ledger has them. False where they are too many.
+    /// Appends bytes that the next entry names by hash. False where they are too many. What the ledger has from before is appended
+    /// again: whoever reads an entry has what it names right before it.
     pub(crate) fn carry(&mut self, bytes: &[u8], leaves: &mut Leaves) -> Result<bool, EntryError> {
-        let hash = Hash::of(bytes);
-        if self.blobs.contains(&hash) {
-            return Ok(true);
-        }
         let Some(parts) = Blob::split(bytes) else { return Ok(false) };
         for part in parts {
             self.say(&SystemEntry::Blob(part), leaves)?;
         }
-        self.blobs.insert(hash);
         Ok(true)
     }
 }

@@ -79,17 +79,20 @@ impl Core {
         Ok(())
     }
 
-    /// Whether each of `named` is among the blobs that come along or is in the ledger already.
+    /// Whether the blobs that come along are what is `named`, each once and nothing else.
     pub(crate) fn has_blobs<'a>(
-        &self,
         named: impl IntoIterator<Item = &'a Hash>,
         blobs: &[Vec<u8>],
     ) -> Result<(), Refusal> {
-        let come: BTreeSet<_> = blobs.iter().map(Hash::of).collect();
-        match named.into_iter().find(|hash| !come.contains(hash) && !self.blobs.contains(hash)) {
-            Some(missing) => Err(format!("the bytes of {missing} are neither sent along nor in the ledger")),
-            None => Ok(()),
+        let mut come: BTreeSet<_> = blobs.iter().map(Hash::of).collect();
+        if come.len() != blobs.len() {
+            return Err("a document is sent along twice".into());
         }
+        let named: BTreeSet<_> = named.into_iter().collect();
+        if let Some(missing) = named.into_iter().find(|hash| !come.remove(hash)) {
+            return Err(format!("the bytes of {missing} are not sent along"));
+        }
+        come.first().map_or(Ok(()), |left| Err(format!("the bytes of {left} are sent along, but not named")))
     }
 
     /// Whether operators agreed to a change of releases.

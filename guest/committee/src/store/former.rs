@@ -108,6 +108,19 @@ impl DiskState {
         group: UniqueId,
         storage: &Storage,
     ) -> Result<Option<Self>, StoreError> {
+        // redb asserts where a file is shorter or longer than its own tables say: a damaged disk must not end the process.
+        let read = std::panic::AssertUnwindSafe(|| Self::read_file::<M>(path, group, storage));
+        std::panic::catch_unwind(read).unwrap_or_else(|_| {
+            let why = "redb gave up on it".to_owned();
+            Err(StoreError::Damaged { path: path.to_owned(), row: "file".to_owned(), why })
+        })
+    }
+
+    fn read_file<M: Machine>(
+        path: &Path,
+        group: UniqueId,
+        storage: &Storage,
+    ) -> Result<Option<Self>, StoreError> {
         let disk = Disk::open(path, storage, Arc::default())?;
         let Some(identity) = disk.meta::<Identity>(IDENTITY)? else { return Ok(None) };
         if identity.group != *group.as_bytes() {

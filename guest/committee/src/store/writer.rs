@@ -38,6 +38,8 @@ pub(crate) struct Progress {
 enum Way {
     Thread(mpsc::Sender<(u64, Command)>),
     Inline(Disk),
+    /// The file is closed, or will be once the thread is through with what was sent before.
+    Closed,
 }
 
 /// Takes commands; numbers them from 1.
@@ -47,6 +49,8 @@ pub(crate) struct Writer {
     report: Arc<watch::Sender<Progress>>,
     /// The last cosigned checkpoint, written along with whatever comes next: losing it costs nothing that a recovery needs.
     lazy: Arc<Lazy>,
+    /// Nobody sends on it: it is over when the thread has closed the file.
+    thread: watch::Receiver<()>,
 }
 
 type Lazy = Mutex<Option<String>>;
@@ -60,18 +64,23 @@ impl Writer {
         let (report, progress) = watch::channel(Progress::default());
         let report = Arc::new(report);
         let lazy = Arc::<Lazy>::default();
+        let (ended, thread) = watch::channel(());
         let way = if threaded {
             let (to, from) = mpsc::channel();
             let (report, lazy) = (Arc::clone(&report), Arc::clone(&lazy));
             std::thread::Builder::new()
                 .name("raft-log".into())
-                .spawn(move || run(&disk, &from, &report, &lazy))
+                .spawn(move || {
+                    run(&disk, &from, &report, &lazy);
+                    drop(disk);
+                    drop(ended);
+                })
                 .map_err(|error| StoreError::Disk { path: "raft-log".into(), why: error.to_string() })?;
             Way::Thread(to)
         } else {
             Way::Inline(disk)
         };
-        Ok(Self { sent: Mutex::new((0, way)), progress, report, lazy })
+        Ok(Self { sent: Mutex::new((0, way)), progress, report, lazy, thread })
     }
 
     /// Sends a command; its number.
@@ -83,6 +92,7 @@ impl Writer {
             // The thread ends only with this sender.
             Way::Thread(to) => drop(to.send((number, command))),
             Way::Inline(disk) => write(disk, number, vec![command], &self.report, &self.lazy),
+            Way::Closed => drop(command),
         }
         number
     }
@@ -114,6 +124,22 @@ impl Writer {
         let (done, wait) = oneshot::channel();
         self.send(Command::Flush(done));
         wait.await.is_ok()
+    }
+
+    /// Closes the file, whoever still holds this: when it returns, all that was sent before is written and the file can be opened anew.
+    /// What is sent afterwards is dropped.
+    pub(crate) async fn close(&self) {
+        self.nudge();
+        self.flush().await;
+        let way = {
+            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut sent.1, Way::Closed)
+        };
+        // Ends the thread, after what it was sent.
+        drop(way);
+        let _ = self.thread.clone().changed().await;
+        // Those who follow the progress find that there will be no more.
+        self.report.send_modify(|_| ());
     }
 }
 

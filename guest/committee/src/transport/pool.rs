@@ -23,6 +23,7 @@ pub struct Pool {
     limits: Limits,
     random: Random,
     links: Mutex<BTreeMap<Target, Arc<Link>>>,
+    patient: bool,
 }
 
 /// What is known of a peer's connection.
@@ -53,7 +54,14 @@ impl Pool {
     /// A pool that connects through `dialer`.
     #[must_use]
     pub fn new(dialer: Arc<dyn Dialer>, limits: Limits, random: Random) -> Self {
-        Self { dialer, limits, random, links: Mutex::default() }
+        Self { dialer, limits, random, links: Mutex::default(), patient: false }
+    }
+
+    /// Has a request wait for the next attempt to connect, instead of failing at once while the last one's backoff lasts: what failed before the
+    /// question says nothing about now. For people, who ask seldom; a peer that asks all the time is better told at once.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     /// Asks a peer, connecting first if need be.
@@ -71,7 +79,7 @@ impl Pool {
         let mut connection = None;
         let mut heard = 0;
         let asked = async {
-            let made = link.connection(target).await?;
+            let made = link.connection(target, self.patient).await?;
             heard = made.heard();
             connection.insert(Arc::clone(&made)).call(topic, body).await
         };
@@ -118,11 +126,14 @@ impl Link {
     }
 
     /// The connection, once it is made; the last failure while its backoff lasts.
-    async fn connection(&self, target: &Target) -> Result<Arc<Outgoing>, CallError> {
+    async fn connection(&self, target: &Target, patient: bool) -> Result<Arc<Outgoing>, CallError> {
         self.wanted.notify_one();
         let unreachable =
             |why: &str| CallError::Unreachable { address: target.address.clone(), why: why.into() };
         let mut state = self.state.clone();
+        if patient && matches!(&*state.borrow_and_update(), State::Waiting(_)) {
+            state.changed().await.map_err(|_| unreachable("it is stopping"))?;
+        }
         let settled = |state: &State| match state {
             State::Making => false,
             State::Waiting(_) => true,

@@ -7,6 +7,7 @@ use hallmark_ledger::cosignature::{Keys, SignedCheckpoint};
 use hallmark_ledger::entry::Entry;
 use hallmark_ledger::hash;
 use hallmark_ledger::note::Verifier;
+use hallmark_ledger::store::LogDir;
 use hallmark_machine::ClientId;
 
 use super::group::{Group, describe, eventually, leader, put};
@@ -38,7 +39,7 @@ async fn three_members_acknowledge_under_two_signatures() {
         member.put(1, nonce, "more").await.unwrap();
     }
     eventually("all apply all", || members.iter().all(|m| m.engine.status().cosigned == first + 4)).await;
-    let roots: Vec<_> = members.iter().map(|m| m.engine.ledger(|dir| dir.root())).collect();
+    let roots: Vec<_> = members.iter().map(|m| m.engine.ledger(LogDir::root)).collect();
     assert!(roots.iter().all(|root| *root == roots[0]), "{:?}", describe(&members));
     assert!(members.iter().all(|m| m.engine.status().fault.is_none()));
 }
@@ -138,7 +139,7 @@ async fn a_deposed_leader_acknowledges_nothing_and_what_it_acknowledged_stays() 
         ours.cosigned == members[others[0]].engine.status().cosigned && ours.fault.is_none()
     })
     .await;
-    let roots: Vec<_> = members.iter().map(|m| m.engine.ledger(|dir| dir.root())).collect();
+    let roots: Vec<_> = members.iter().map(|m| m.engine.ledger(LogDir::root)).collect();
     assert!(roots.iter().all(|root| *root == roots[0]));
 }
 
@@ -161,5 +162,5 @@ async fn many_commands_share_a_flush() {
     let (syncs, commits) = (after.syncs - before.syncs, 640);
     assert!(syncs * 4 < commits, "{syncs} flushes for {commits} commits");
     // One flush a transaction: redb's one-phase commit.
-    assert!(syncs <= after.batches - before.batches + 3, "{syncs} flushes, {:?}", after);
+    assert!(syncs <= after.batches - before.batches + 3, "{syncs} flushes, {after:?}");
 }

@@ -24,7 +24,6 @@ use super::router::Router;
 
 pub(crate) struct Group {
     pub(crate) operators: Vec<SigningKey>,
-    pub(crate) acl: Acl,
     pub(crate) id: UniqueId,
     pub(crate) genesis: Genesis,
     pub(crate) router: Arc<Router>,
@@ -79,7 +78,7 @@ impl Group {
             root,
             refs: Vec::new(),
             content,
-            acl: acl.clone(),
+            acl,
             epoch: 0,
             origin,
             log_key,
@@ -88,7 +87,6 @@ impl Group {
         };
         Self {
             operators,
-            acl,
             id,
             genesis,
             router: Arc::default(),
@@ -161,7 +159,7 @@ impl Group {
         (config.timing, config.limits, config.storage) = (timing(), self.limits, self.storage.clone());
         let spki = Hash::of(&machine.spki).0;
         let engine = Engine::start(config, self.router.link(node, spki)).await.unwrap();
-        self.router.plug(spki, node, engine.clone());
+        self.router.plug(spki, engine.clone());
         Member { node, slot: machine.slot, spki, folder: machine.folder.clone(), engine }
     }
 

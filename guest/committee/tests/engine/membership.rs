@@ -94,7 +94,7 @@ async fn a_joiner_comes_by_a_snapshot_and_fetches_the_rest() {
     }
     eventually("the new one has it all", || {
         let (new, old) = (members[2].engine.status(), members[at].engine.status());
-        new.stored == old.cosigned && new.signed == old.cosigned
+        new.stored == old.cosigned && new.cosigned == old.cosigned
     })
     .await;
     members[2].engine.ledger(|dir| dir.verify().unwrap());

@@ -10,13 +10,13 @@ use hallmark_machine::kv::Kv;
 
 #[derive(Default)]
 pub(crate) struct Router {
-    engines: Mutex<BTreeMap<[u8; 32], (NodeId, Engine<Kv>)>>,
+    engines: Mutex<BTreeMap<[u8; 32], Engine<Kv>>>,
     cut: Mutex<BTreeSet<NodeId>>,
 }
 
 impl Router {
-    pub(crate) fn plug(&self, spki: [u8; 32], node: NodeId, engine: Engine<Kv>) {
-        self.engines.lock().unwrap().insert(spki, (node, engine));
+    pub(crate) fn plug(&self, spki: [u8; 32], engine: Engine<Kv>) {
+        self.engines.lock().unwrap().insert(spki, engine);
     }
 
     pub(crate) fn unplug(&self, spki: &[u8; 32]) {
@@ -53,7 +53,7 @@ impl Peers for Link {
                 return Err(PeerError::Unreachable("cut".into()));
             }
             let engine = self.router.engines.lock().unwrap().get(&node.spki_sha256).cloned();
-            let Some((_, engine)) = engine else { return Err(PeerError::Unreachable("nobody there".into())) };
+            let Some(engine) = engine else { return Err(PeerError::Unreachable("nobody there".into())) };
             let bytes = postcard::to_allocvec(&request).unwrap();
             let request = postcard::from_bytes(&bytes).unwrap();
             let caller = Caller { spki_sha256: self.spki };

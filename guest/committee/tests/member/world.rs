@@ -118,6 +118,12 @@ impl World {
         }
         visitor.begin(&order).await.unwrap();
         world.all_live().await;
+        // Raft elects before the genesis is ordered; until that is on a disk, the disk is nobody's.
+        world
+            .until("a genesis under a checkpoint", |world| {
+                (0..3).all(|slot| world.standing(slot).is_some_and(|standing| standing.cosigned > 0))
+            })
+            .await;
         world
     }
 
@@ -239,7 +245,13 @@ impl World {
                     | SubmitError::Stalled { .. }
                     | SubmitError::Overloaded { .. },
                 ) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(100)).await,
-                Err(error) => panic!("{error}"),
+                Err(error) => {
+                    let all: Vec<_> = (0..3)
+                        .filter(|slot| self.members.contains_key(slot))
+                        .map(|slot| (slot, self.engine(slot).map(|engine| engine.status())))
+                        .collect();
+                    panic!("{pair} through slot {slot}: {error}: {all:#?}")
+                }
             }
         }
     }

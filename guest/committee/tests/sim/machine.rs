@@ -15,7 +15,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::chance::Chance;
 use super::group::{Boot, host};
-use super::network::{Net, PORT, ask, receive, send, travel};
+use super::network::{ANYONE, Net, PORT, ask, receive, send, travel};
 use super::run::World;
 use super::wire::{Answer, Ask};
 
@@ -86,7 +86,7 @@ pub(crate) async fn live(world: Arc<World>, slot: u16, boot: Boot, begin: Begin)
         let (stream, _) = listener.accept().await?;
         let (world, engine) = (Arc::clone(&world), engine.clone());
         tokio::spawn(async move {
-            let _ = serve(&world, &engine, stream).await;
+            let _ = serve(&world, &engine, me, stream).await;
         });
     }
 }
@@ -127,9 +127,19 @@ fn told(receipt: &Receipt) -> (Outcome, u64, u64) {
     (receipt.outcome.clone(), checkpoint.epoch, checkpoint.size)
 }
 
-async fn serve(world: &World, engine: &Engine<Kv>, mut stream: TcpStream) -> std::io::Result<()> {
+async fn serve(
+    world: &World,
+    engine: &Engine<Kv>,
+    me: [u8; 32],
+    mut stream: TcpStream,
+) -> std::io::Result<()> {
     let bytes = receive(&mut stream).await?;
     let (spki, body) = bytes.split_first_chunk().ok_or(std::io::ErrorKind::InvalidData)?;
+    let (whom, body) = body.split_first_chunk::<32>().ok_or(std::io::ErrorKind::InvalidData)?;
+    if *whom != me && *whom != ANYONE {
+        // Meant for the machine that the slot had before.
+        return Err(std::io::ErrorKind::ConnectionRefused.into());
+    }
     let ask: Ask = postcard::from_bytes(body).map_err(std::io::Error::other)?;
     let answer = match ask {
         Ask::Peer(request) => Answer::Peer(engine.handle(Caller { spki_sha256: *spki }, request).await),

@@ -1,5 +1,7 @@
 //! Seeds, few or many.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::run::run;
@@ -11,16 +13,35 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// Panics of this thread from now on. tokio catches those of a task, and the run goes on without it.
+fn count_panics() -> Arc<AtomicU64> {
+    let count = Arc::new(AtomicU64::new(0));
+    let (counted, thread, before) =
+        (Arc::clone(&count), std::thread::current().id(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == thread {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        before(info);
+    }));
+    count
+}
+
 /// `HALLMARK_SIM_FROM` and `HALLMARK_SIM_SEEDS` choose others: scripts/simulate sets them.
 #[test]
 fn seeds_hold() {
     let (from, count) =
         (number("HALLMARK_SIM_FROM").unwrap_or(0), number("HALLMARK_SIM_SEEDS").unwrap_or(USUAL));
     let start = Instant::now();
+    let panics = count_panics();
     let mut sums = [0_u64; 6];
     let mut failed = Vec::new();
     for seed in from..from + count {
-        let report = run(seed);
+        let before = panics.load(Ordering::Relaxed);
+        let mut report = run(seed);
+        if panics.load(Ordering::Relaxed) > before {
+            report.wrong.push("a task of a member panicked".into());
+        }
         let sum = [
             report.told as u64,
             report.recoveries,

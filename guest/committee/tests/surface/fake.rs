@@ -152,7 +152,7 @@ impl Fake {
     pub(crate) fn apply(&self, submission: &Submission) -> Result<Receipt, SubmitError> {
         let mut state = self.state();
         let Submission { client, nonce, surface, body } = submission;
-        let hash = Hash::of(body);
+        let hash = hallmark_committee::command_hash(surface, body);
         let receipt = |outcome, checkpoint| Receipt { client: *client, nonce: *nonce, outcome, checkpoint };
         if let Some((known, outcome)) = state.decided.get(&(*client, *nonce)).cloned() {
             if known != hash && !matches!(outcome, Outcome::Invalid { .. }) {
@@ -461,8 +461,8 @@ impl Service for Other {
 pub(crate) async fn serve(service: Arc<dyn Service>, gate: Gate, limits: Limits) -> SocketAddr {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let surface = Surface::new(service, gate, limits);
-    tokio::spawn(surface.serve(listener));
+    let surface = Surface::new(service, Arc::new(gate), limits);
+    tokio::spawn(async move { surface.serve(&listener).await });
     address
 }
 

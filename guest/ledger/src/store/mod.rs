@@ -53,7 +53,7 @@ pub struct LogDir {
     published: BTreeSet<PathBuf>,
     /// First bundle that may not be flushed.
     unflushed: u64,
-    _lock: File,
+    lock: File,
 }
 
 /// Why a ledger's folder does not serve.
@@ -339,6 +339,16 @@ impl LogDir {
             let _ = fs::remove_file(self.folder.join(Coordinates::full(Kind::Hashes(0), index).to_string()));
         }
         Ok(())
+    }
+
+    /// Leaves the folder to whoever opens it next. Reading goes on for as long as nobody does; adding entries is refused from here on. Dropping it
+    /// does the same, but others may still hold it.
+    ///
+    /// # Errors
+    /// Where the lock cannot be given back; dropping it will.
+    pub fn close(&mut self) -> Result<(), StoreError> {
+        self.tail = None;
+        self.lock.unlock().map_err(failed(&self.folder))
     }
 
     /// Takes a checkpoint that was verified: what it covers stays, and readers are served up to there.

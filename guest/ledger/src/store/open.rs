@@ -75,7 +75,7 @@ impl LogDir {
             checkpoint,
             published: BTreeSet::new(),
             unflushed,
-            _lock: lock,
+            lock,
         })
     }
 }

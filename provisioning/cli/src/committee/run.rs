@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use clap::Args;
 use hallmark_attest::{Prover, SourceProver, SystemClock};
+use hallmark_committee::http::{Gate, Limits, host};
 use hallmark_committee::member::{Dependencies, Member, MemberFile, Rules};
 use hallmark_guest::evidence::detect;
 use hallmark_machine::kv::Kv;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::simulate;
@@ -63,14 +65,23 @@ async fn serve(file: MemberFile, dependencies: Dependencies) -> Result<(), Compl
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| failed(&e))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| failed(&e))?;
     let slot = file.slot;
+    // Bound before anything else, so that a port in use is said at once.
+    let http = file.http.to_string();
+    let listener =
+        TcpListener::bind(http.as_str()).await.map_err(|e| failed(&format!("http {http}: {e}")))?;
+    let acl = file.shared.committee.acl();
+    let gate = Gate::open(acl).map_err(|e| failed(&e))?;
+    let group = file.shared.committee.id();
     let member = Member::<Kv>::start(file, dependencies).await.map_err(|e| failed(&e))?;
-    say(&format!("listening  slot {slot} at {}", member.address()));
+    say(&format!("listening  slot {slot}: members at {}, clients at http://{http}", member.address()));
+    let serving = tokio::spawn(host(listener, member.engine(), group, gate, Limits::default()));
     let why = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
         why = member.over() => Some(why),
         never = phases(&member, slot) => match never {},
     };
+    serving.abort();
     member.stop().await;
     match why {
         None => {
