@@ -66,7 +66,7 @@ impl Life {
             match self.ask.application(target, &request).await {
                 // One that holds no slot key cannot be signed for here.
                 Ok(application) if application.is_signed(&self.desk.committee) => {
-                    applications.push(application)
+                    applications.push(application);
                 }
                 Ok(_) => {}
                 Err(error) => tracing::info!(slot = target.slot, %error, "no application for a recovery"),
