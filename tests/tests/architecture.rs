@@ -26,7 +26,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "hallmark-mint",
         &[
-            "image", "verifier", "provisioning", "guest", "simulated", "coalition", "ledger", "machine", "attest",
+            "image",
+            "verifier",
+            "provisioning",
+            "guest",
+            "simulated",
+            "coalition",
+            "ledger",
+            "machine",
+            "attest",
             "committee",
         ],
     ),

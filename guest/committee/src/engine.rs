@@ -166,7 +166,6 @@ impl<M: Machine> Engine<M> {
 
     /// The leader, where one leads: a leader that a quorum has not answered for an election's time is none any more, though Raft has nobody
     /// else to name.
-    #[cfg(feature = "member")]
     pub(crate) fn leading(&self) -> Option<NodeId> {
         let shared = &self.0;
         let metrics = shared.raft.get()?.metrics().borrow().clone();

@@ -11,19 +11,14 @@
 //! - **A machine's determinism is the machine's.** Members whose machines differ stop cosigning each other.
 //! - **No liveness without a quorum** of live members that reach each other.
 
-#[cfg(feature = "surface")]
 pub mod client;
 pub mod engine;
-#[cfg(feature = "surface")]
 pub mod http;
-#[cfg(feature = "member")]
 pub mod member;
 pub mod raft;
-#[cfg(feature = "surface")]
 pub mod service;
 pub mod state;
 pub mod store;
-#[cfg(feature = "member")]
 pub mod transport;
 
 pub use engine::{

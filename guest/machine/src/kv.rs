@@ -88,9 +88,9 @@ impl Command {
         if key.is_empty() || key.len() > MAX_KEY || key.chars().any(char::is_control) {
             return Err(format!("key: 1 to {MAX_KEY} bytes, no control characters; got {} bytes", key.len()));
         }
-        self.values().find(|value| value.len() > MAX_VALUE).map_or(Ok(()), |value| {
-            Err(format!("value: at most {MAX_VALUE} bytes; got {}", value.len()))
-        })
+        self.values()
+            .find(|value| value.len() > MAX_VALUE)
+            .map_or(Ok(()), |value| Err(format!("value: at most {MAX_VALUE} bytes; got {}", value.len())))
     }
 }
 

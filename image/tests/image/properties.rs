@@ -1,13 +1,7 @@
 //! Properties over random input: what goes in comes out, and nothing panics.
 
 use hallmark_image::{
-    Lock, Recipe, Release,
-    cpio::Tree,
-    deb::Deb,
-    disk,
-    module::Module,
-    pe::Image,
-    synthetic,
+    Lock, Recipe, Release, cpio::Tree, deb::Deb, disk, module::Module, pe::Image, synthetic,
 };
 use hallmark_ledger::note::{Note, Verifier};
 use proptest::prelude::*;

@@ -3,9 +3,9 @@
 use hallmark_forge::certificate::chain_pem;
 use hallmark_forge::crl::Revoked;
 use hallmark_forge::{Forged, TdxCase, VtpmCase, pki::Pki};
-use hallmark_ledger::note::{Note, Signer};
 use hallmark_image::release::{Expected, Release, signature};
 use hallmark_image::{Parts, assemble, initrd, synthetic};
+use hallmark_ledger::note::{Note, Signer};
 use hallmark_verifier::certificate::Certificate;
 use hallmark_verifier::evidence::Evidence;
 use hallmark_verifier::quote::Quote;

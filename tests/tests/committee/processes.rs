@@ -29,8 +29,10 @@ impl Processes {
             committee.start(slot, "release.json");
         }
         let keys = committee.keys();
-        let init: Vec<&str> =
-            ["committee", "init", "committee.toml"].into_iter().chain(keys.iter().map(String::as_str)).collect();
+        let init: Vec<&str> = ["committee", "init", "committee.toml"]
+            .into_iter()
+            .chain(keys.iter().map(String::as_str))
+            .collect();
         let deadline = Instant::now() + LONG;
         loop {
             let said = committee.mint(&init);
@@ -111,6 +113,7 @@ impl Processes {
             let live = |s: &&Value| {
                 s["phase"] == "running"
                     && s["leader"].is_u64()
+                    && s["role"] != "learner"
                     && s["fault"].is_null()
                     && s["epoch"].as_u64() >= Some(epoch)
                     && s["cosigned"].as_u64() > Some(0)

@@ -46,9 +46,7 @@ impl<M: Machine> Shared<M> {
         let founder = self.founders.iter().find(|voter| voter.reach.spki_sha256 == caller.spki_sha256);
         match of_raft.map(|(id, _)| *id).or(founder.map(|voter| voter.node)) {
             Some(node) => Standing::Node(node),
-            None if self.founders.is_empty()
-                && core.is_none_or(|core| self.node >= core.frontier.size()) =>
-            {
+            None if self.founders.is_empty() && core.is_none_or(|core| self.node >= core.frontier.size()) => {
                 Standing::Unknown
             }
             None => {

@@ -6,7 +6,6 @@ mod answer;
 mod body;
 mod engine;
 mod gate;
-#[cfg(feature = "member")]
 mod host;
 mod index;
 mod limits;
@@ -22,7 +21,6 @@ mod write;
 
 pub use engine::EngineService;
 pub use gate::{Gate, GateError, PROOF, SETTLE, channel, scope};
-#[cfg(feature = "member")]
 pub use host::host;
 pub use limits::Limits;
 pub use metrics::Metrics;

@@ -16,7 +16,7 @@ use super::state::{Epoch, Member, Seat, State};
 use super::{Entry, Fate, History, Rules, World};
 
 /// Whether the engine counts a machine only behind its own admission.
-const COUNTS_AFTER_ADMISSION: bool = true;
+const COUNTS_AFTER_ADMISSION: bool = false;
 
 #[derive(Default)]
 pub(crate) struct Replay {

@@ -70,9 +70,7 @@ impl World {
     }
 
     pub(crate) fn say(&self, line: &str) {
-        // The folder's name is another in every run.
-        let line = line.replace(&*self.folder.to_string_lossy(), "");
-        self.with(|shared| shared.trace.say(&line));
+        self.with(|shared| shared.trace.say(line));
     }
 
     pub(crate) fn wrong(&self, what: String) {
@@ -178,6 +176,7 @@ pub(crate) fn run_plan(seed: u64, mut chance: Chance, plan: Plan) -> Report {
         now: Arc::default(),
         shared: Mutex::default(),
     });
+    world.with(|shared| shared.trace.folder = folder.path().to_string_lossy().into_owned());
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .tick_duration(Duration::from_millis(TICK))

@@ -8,10 +8,13 @@ pub(crate) struct Trace {
     /// The last lines, for a person to read.
     lines: Vec<String>,
     pub(crate) now: u64,
+    /// The run's folder, whose name is another in every run and is left out.
+    pub(crate) folder: String,
 }
 
 impl Trace {
     pub(crate) fn say(&mut self, line: &str) {
+        let line = if self.folder.is_empty() { line.to_owned() } else { line.replace(&self.folder, "") };
         let line = format!("{:>6} {line}", self.now);
         self.hash.update(line.as_bytes());
         self.hash.update(b"\n");
