@@ -8,7 +8,7 @@
 //! thread that writes behind an engine (a simulated disk answers at once, so flushes are instant or lost, never late).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-#![allow(clippy::cast_possible_truncation)]
+#![allow(clippy::cast_possible_truncation, clippy::needless_pass_by_value)]
 
 mod chance;
 mod check;
