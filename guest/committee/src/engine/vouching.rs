@@ -2,7 +2,7 @@
 //!
 //! A member that was cut off while a machine was admitted has neither the admission nor Raft's membership with it. Where that machine leads now, refusing its
 //! entries would keep the member behind for good, and so it asks those whom its roster does name. Believing one of them gives it nothing new: it could
-//! lead itself and order whatever it likes. A name opens Raft's requests only; whose signatures count is decided by the rosters in the ledger.
+//! lead itself and order whatever it likes. A name opens Raft's requests and proposals; whose signatures count is decided by the rosters in the ledger.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
