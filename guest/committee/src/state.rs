@@ -11,8 +11,6 @@ mod publish;
 mod receipts;
 mod rules;
 mod snapshot;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use apply::command_hash;
 pub use apply::{Applied, Reply};
