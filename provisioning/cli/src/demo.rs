@@ -65,7 +65,7 @@ fn synthetic_image() -> Result<(), Complaint> {
     say("a small synthetic image: the real assembler, a kernel that does not boot");
     let initrd = initrd::initrd(b"SIMULATED guest", &[]).map_err(broken)?;
     let good = image(&initrd)?;
-    let release = release(&good)?;
+    let release = release(&good, "mint demo")?;
     let document = release.to_json().map_err(broken)?;
     for artefact in &release.artefacts {
         say(&format!("built      {} sha256 {}", artefact.name, hex::encode(artefact.sha256)));
@@ -84,13 +84,13 @@ fn synthetic_image() -> Result<(), Complaint> {
         *byte ^= 1;
     }
     say(&format!("changed    byte {byte} of the initrd, one bit; assembled and measured again"));
-    let other = self::release(&image(&changed)?)?;
+    let other = self::release(&image(&changed)?, "mint demo")?;
     let verdict = ask(&other, &document)?;
     show("a machine that booted that", &verdict, Word::Refused)?;
     must_mismatch(&verdict)
 }
 
-fn image(initrd: &[u8]) -> Result<Image, Complaint> {
+pub(crate) fn image(initrd: &[u8]) -> Result<Image, Complaint> {
     let (stub, kernel) = (synthetic::stub(), synthetic::kernel());
     let parts = Parts {
         stub: &stub,
@@ -103,7 +103,7 @@ fn image(initrd: &[u8]) -> Result<Image, Complaint> {
     assemble(&parts).map_err(broken)
 }
 
-fn release(image: &Image) -> Result<Release, Complaint> {
+pub(crate) fn release(image: &Image, builder: &str) -> Result<Release, Complaint> {
     let firmware = synthetic::firmware();
     Ok(Release {
         name: "simulated".into(),
@@ -112,7 +112,7 @@ fn release(image: &Image) -> Result<Release, Complaint> {
         artefacts: vec![Artefact::of("hallmark.efi", &image.uki), Artefact::of("disk.raw", &image.disk)],
         lock_sha256: [0; 32],
         toolchain: "SIMULATED".into(),
-        builder: "mint demo".into(),
+        builder: builder.into(),
         expected: Expected::tdx(&image.disk, &firmware, &Validation::default()).map_err(broken)?,
         manifest_prehash: None,
         previous: None,
@@ -124,8 +124,8 @@ fn entry(release: &Release) -> Result<&Expected, Complaint> {
     release.expected.first().ok_or_else(|| broken("the release is empty"))
 }
 
-/// A simulated machine that measured what `booted` predicts, judged against the published `document`.
-fn ask(booted: &Release, document: &str) -> Result<Verdict, Complaint> {
+/// A simulated machine that booted the image of this release.
+pub(crate) fn machine(booted: &Release) -> Result<SimulatedTd, Complaint> {
     let entry = entry(booted)?;
     let sha384 = |digests: &Digests| digests.sha384.ok_or_else(|| broken("an event without SHA-384"));
     let mut mr_td = None;
@@ -142,7 +142,12 @@ fn ask(booted: &Release, document: &str) -> Result<Verdict, Complaint> {
         events.push(Measured { rtmr, event: event.event.clone(), sha384: sha384(&event.digests)? });
     }
     let mr_td = mr_td.ok_or_else(|| broken("no MRTD"))?;
-    let mut td = SimulatedTd::boot(mr_td, &events, verify::now()).map_err(broken)?;
+    SimulatedTd::boot(mr_td, &events, verify::now()).map_err(broken)
+}
+
+/// A simulated machine that measured what `booted` predicts, judged against the published `document`.
+fn ask(booted: &Release, document: &str) -> Result<Verdict, Complaint> {
+    let mut td = machine(booted)?;
     let nonce = Nonce::from_hex(NONCE).map_err(broken)?;
     let evidence = evidence_json(&mut td, &nonce, &NOTHING_BOUND).map_err(broken)?;
     verify::judge(&evidence, Some(&td.collateral()), document.as_bytes(), &SimulatedTd::policy(), NONCE)

@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use hallmark_committee::member::SlotKey;
-use hallmark_image::release::{Artefact, Expected, Register, Release, Validation};
-use hallmark_image::source::Source;
-use hallmark_image::{Parts, assemble, initrd, synthetic};
-use hallmark_simulated::{Measured, SimulatedTd};
+use hallmark_image::initrd;
+use hallmark_image::release::Release;
+use hallmark_simulated::SimulatedTd;
 
 use crate::complaint::Complaint;
+use crate::demo;
 use crate::progress::{self, say};
-use crate::verify;
 
 /// What to write
 #[derive(Args)]
@@ -127,48 +126,14 @@ fn free_ports(count: usize) -> Result<Vec<u16>, Complaint> {
 /// A release of a synthetic image with this guest in it.
 fn release(guest: &[u8]) -> Result<Release, Complaint> {
     let initrd = initrd::initrd(guest, &[]).map_err(broken)?;
-    let (stub, kernel, firmware) = (synthetic::stub(), synthetic::kernel(), synthetic::firmware());
-    let parts = Parts {
-        stub: &stub,
-        kernel: &kernel,
-        release: "0-simulated",
-        initrd: &initrd,
-        command_line: "console=ttyS0 simulated",
-        os_release: "ID=hallmark\nNAME=SIMULATED\n",
-    };
-    let image = assemble(&parts).map_err(broken)?;
-    Ok(Release {
-        name: "simulated".into(),
-        version: "0".into(),
-        source: Source::UNCLAIMED,
-        artefacts: vec![Artefact::of("hallmark.efi", &image.uki), Artefact::of("disk.raw", &image.disk)],
-        lock_sha256: [0; 32],
-        toolchain: "SIMULATED".into(),
-        builder: "mint committee simulate".into(),
-        expected: Expected::tdx(&image.disk, &firmware, &Validation::default()).map_err(broken)?,
-        manifest_prehash: None,
-        previous: None,
-    })
+    demo::release(&demo::image(&initrd)?, "mint committee simulate")
 }
 
 /// A simulated machine that booted the image of this release.
 pub(super) fn machine(release: &Path) -> Result<SimulatedTd, Complaint> {
     let bytes = fs::read(release).map_err(|e| Complaint::file("read", release, &e))?;
     let release = Release::parse(&bytes).map_err(broken)?;
-    let entry = release.expected.first().ok_or_else(|| broken("the release is empty"))?;
-    let mr_td = entry.registers.get(&Register::Mrtd).and_then(|(value, _)| value.sha384);
-    let mut events = Vec::new();
-    for event in &entry.events {
-        let rtmr = match event.register {
-            Register::Rtmr1 => 1,
-            Register::Rtmr2 => 2,
-            _ => continue,
-        };
-        let sha384 = event.digests.sha384.ok_or_else(|| broken("an event without SHA-384"))?;
-        events.push(Measured { rtmr, event: event.event.clone(), sha384 });
-    }
-    let mr_td = mr_td.ok_or_else(|| broken("no MRTD"))?;
-    SimulatedTd::boot(mr_td, &events, verify::now()).map_err(broken)
+    demo::machine(&release)
 }
 
 fn broken(why: impl std::fmt::Display) -> Complaint {
