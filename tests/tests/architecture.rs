@@ -39,7 +39,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("hallmark-tests", &[]),
-    ("hallmark-fuzz", &["verifier", "measurement", "image", "ledger", "forge"]),
+    (
+        "hallmark-fuzz",
+        &["verifier", "measurement", "image", "ledger", "coalition", "machine", "committee", "forge"],
+    ),
 ];
 
 /// Two witnesses who have not spoken: not even their tests may share code.

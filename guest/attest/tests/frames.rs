@@ -71,6 +71,33 @@ async fn frames_out_of_bounds_or_order() {
     assert_eq!(outcome(&world, 1, bytes).await.0, "frame-malformed");
 }
 
+/// True evidence of this very session, but for what is cut off it or put behind it.
+#[tokio::test]
+async fn evidence_that_is_cut_off_or_has_something_behind_it() {
+    let world = World::new();
+    let whole = honest_td().evidence(&[1; 64]).unwrap().len();
+    let cuts = [1, whole / 7, whole / 3, whole / 2, whole - 2, whole - 1];
+    let kinds = cuts.iter().map(|cut| (Some(*cut), &b""[..])).chain([
+        (None, &b"{}"[..]),
+        (None, b"\0"),
+        (None, b"x"),
+        (None, b"\n{}"),
+    ]);
+    for (cut, behind) in kinds {
+        let (near, far) = duplex(1 << 20);
+        let server = world.server();
+        let accepting = tokio::spawn(async move { slug(&server.accept(far).await).to_owned() });
+        let mut rascal = Rascal::dial(near).await;
+        let greeted = rascal.greet(&CLAIM).await;
+        let mut evidence = honest_td().evidence(&rascal.binding(&greeted, None)).unwrap();
+        evidence.truncate(cut.unwrap_or(whole));
+        evidence.extend(behind);
+        rascal.send(PROOF, &evidence).await;
+        assert_eq!(rascal.refused().await, "evidence-format", "{cut:?} {behind:?}");
+        assert_eq!(accepting.await.unwrap(), "evidence-format", "{cut:?} {behind:?}");
+    }
+}
+
 #[test]
 fn random_bytes_at_any_step_are_never_accepted() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use hallmark_attest::{
-    AttestError, Endpoint, Expect, Gate, Hello, Identity, Limits, Peer, PeerClaim, PeerKey, PolicyJudge,
-    Refusal, SeedHolder, SourceProver,
+    AttestError, Endpoint, Expect, Hello, Identity, Limits, PeerKey, PolicyJudge, SeedHolder, SourceProver,
 };
 use hallmark_simulated::{Measured, SimulatedTd};
 use hallmark_verifier::{Policy, Word};
@@ -110,50 +109,20 @@ async fn a_simulated_boot_is_judged_by_its_own_policy() {
     assert_eq!(refusal.slug.as_str(), "image-mismatch");
 }
 
-struct Operators([u8; 32]);
-
-impl Gate for Operators {
-    fn admit(&self, claim: &PeerClaim) -> Result<(), Refusal> {
-        match claim.key {
-            PeerKey::Held(key) if key == self.0 => Ok(()),
-            _ => Err(Refusal::new("not-an-operator", "another key")),
-        }
-    }
-
-    fn confirm(&self, peer: &Peer) -> Result<(), Refusal> {
-        assert!(peer.judgement().is_none());
-        Ok(())
-    }
-}
-
-fn host(world: &World, operator: [u8; 32]) -> Endpoint {
-    let identity = Identity::generate().unwrap();
-    let hello = Hello::member(GROUP, 0, 10);
-    Endpoint::host(&identity, honest_td(), Arc::new(Operators(operator)), hello)
-        .unwrap()
-        .with_clock(world.clock.clone())
-}
-
-fn visitor(world: &World, seed: u8) -> Endpoint {
-    let holder = Arc::new(SeedHolder::new(&[seed; 32]));
-    Endpoint::visitor(holder, world.judge(), world.gate.clone(), Hello::of_group(GROUP))
-        .unwrap()
-        .with_clock(world.clock.clone())
-}
-
 #[tokio::test]
 async fn a_laptop_shows_a_key_and_judges_the_machine() {
     use hallmark_attest::Holder as _;
     let world = World::new();
     let operator = SeedHolder::new(&[1; 32]).public_key();
-    let (mut near, mut far) = met(&visitor(&world, 1), &host(&world, operator)).await;
+    let (mut near, mut far) = met(&world.visitor(1), &world.host(operator, honest_td())).await;
     assert_eq!(near.peer().word(), Some(Word::Simulated));
     assert_eq!(far.peer().key(), &PeerKey::Held(operator));
     assert!(far.peer().judgement().is_none());
     carry(&mut near, &mut far, b"ping").await;
     carry(&mut far, &mut near, b"pong").await;
 
-    let (laptop, machine) = meet(&visitor(&world, 2), &host(&world, operator), &Expect::ANYONE).await;
+    let (laptop, machine) =
+        meet(&world.visitor(2), &world.host(operator, honest_td()), &Expect::ANYONE).await;
     assert_eq!((slug(&machine), &*told(&laptop)), ("not-an-operator", "not-an-operator"));
 }
 
@@ -161,16 +130,16 @@ async fn a_laptop_shows_a_key_and_judges_the_machine() {
 async fn modes_do_not_mix() {
     let world = World::new();
     // A member that connects to a host presents no certificate there: the host does not ask for one.
-    let (client, server) = meet(&world.client(), &host(&world, [0; 32]), &Expect::ANYONE).await;
+    let (client, server) = meet(&world.client(), &world.host([0; 32], honest_td()), &Expect::ANYONE).await;
     assert!(["mode-mismatch", "refused-by-peer"].contains(&slug(&client)), "{}", slug(&client));
     assert!(["mode-mismatch", "refused-by-peer"].contains(&slug(&server)), "{}", slug(&server));
-    let (client, server) = meet(&visitor(&world, 1), &world.server(), &Expect::ANYONE).await;
+    let (client, server) = meet(&world.visitor(1), &world.server(), &Expect::ANYONE).await;
     assert_eq!(slug(&server), "no-client-certificate");
     assert!(client.is_err());
     let (near, _far) = tokio::io::duplex(64);
-    assert_eq!(slug(&host(&world, [0; 32]).connect(near, &Expect::ANYONE).await), "wrong-side");
+    assert_eq!(slug(&world.host([0; 32], honest_td()).connect(near, &Expect::ANYONE).await), "wrong-side");
     let (near, _far) = tokio::io::duplex(64);
-    assert_eq!(slug(&visitor(&world, 1).accept(near).await), "wrong-side");
+    assert_eq!(slug(&world.visitor(1).accept(near).await), "wrong-side");
 }
 
 #[tokio::test]
@@ -207,11 +176,18 @@ async fn a_machine_that_cannot_prove_itself_says_so() {
     assert_eq!(told(&server), "own-proof");
 }
 
+/// To the byte, whoever connects.
 #[tokio::test]
 async fn evidence_larger_than_the_limit_is_not_read() {
     let world = World::new();
-    let server = world.server().with_limits(Limits { evidence: 2_000, ..Limits::default() });
-    let (client, server) = meet(&world.client(), &server, &Expect::ANYONE).await;
-    assert_eq!(slug(&server), "frame-too-large");
-    assert!(client.is_err());
+    let recorder = Recorder::new(honest_td());
+    let size = |bytes: usize| world.server().with_limits(Limits { evidence: bytes, ..Limits::default() });
+    let peer = world.member(Hello::member(GROUP, 1, 11), recorder.clone());
+    drop(met(&peer, &world.server()).await);
+    let exact = recorder.1.lock().unwrap()[0].len();
+    drop(met(&peer, &size(exact)).await);
+    drop(met(&size(exact), &peer).await);
+    let (_, server) = meet(&peer, &size(exact - 1), &Expect::ANYONE).await;
+    let (client, _) = meet(&size(exact - 1), &peer, &Expect::ANYONE).await;
+    assert_eq!([slug(&client), slug(&server)], ["frame-too-large"; 2]);
 }

@@ -116,11 +116,19 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(TlsStream::Server(TlsAcceptor::from(Arc::new(config)).accept(stream).await?))
 }
 
-/// A hello's body, by hand.
+/// A hello's body in mutual mode, by hand.
 pub fn hello_body(hello: &Hello, nonce: &[u8; 32]) -> Vec<u8> {
-    let mut body = vec![1, 0];
+    hello_in(None, hello, nonce)
+}
+
+/// The same of server-only mode, of a client that holds this key or of its host; or else of mutual mode.
+pub fn hello_in(server_only: Option<Option<[u8; 32]>>, hello: &Hello, nonce: &[u8; 32]) -> Vec<u8> {
+    let mut body = vec![1, u8::from(server_only.is_some())];
     body.extend(nonce);
-    body.push(0);
+    match server_only.flatten() {
+        Some(key) => body.extend([&[1][..], &key].concat()),
+        None => body.push(0),
+    }
     body.extend(hello.group);
     match hello.slot {
         Some(slot) => body.extend([&[1][..], &slot.to_le_bytes()].concat()),
@@ -148,6 +156,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rascal<S> {
         let key = key();
         let tls = dial(stream, client_config(Some(&key), &[&rustls::version::TLS13])).await.unwrap();
         Self { tls, spki_sha256: key.spki_sha256, data: 0 }
+    }
+
+    /// Accepts.
+    pub async fn answer(stream: S) -> Self {
+        let key = key();
+        Self { tls: answer(stream, &key).await.unwrap(), spki_sha256: key.spki_sha256, data: 0 }
+    }
+
+    /// The side that it is on.
+    pub const fn role(&self) -> Role {
+        match &self.tls {
+            TlsStream::Client(_) => Role::Client,
+            TlsStream::Server(_) => Role::Server,
+        }
+    }
+
+    /// Its own and the peer's, in the order of client and server.
+    pub fn in_order<T>(&self, own: T, theirs: T) -> [T; 2] {
+        match self.role() {
+            Role::Client => [own, theirs],
+            Role::Server => [theirs, own],
+        }
     }
 
     pub async fn send(&mut self, kind: u8, body: &[u8]) {
@@ -223,25 +253,38 @@ pub struct Greeted {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Rascal<S> {
-    /// Exchanges hellos as a client.
+    /// Exchanges hellos.
     pub async fn greet(&mut self, hello: &Hello) -> Greeted {
+        self.greet_with(|nonce| hello_body(hello, nonce)).await
+    }
+
+    /// Exchanges hellos, with this body around its nonce.
+    pub async fn greet_with(&mut self, body: impl FnOnce(&[u8; 32]) -> Vec<u8>) -> Greeted {
         let own_nonce = [0x3c; 32];
-        let own = hello_body(hello, &own_nonce);
+        let own = body(&own_nonce);
         self.send(HELLO, &own).await;
         let theirs = self.due(HELLO).await;
         let their_nonce = theirs[2..34].try_into().unwrap();
         Greeted { own, own_nonce, theirs, their_nonce }
     }
 
-    /// The binding that a client's evidence must have, with its hello replaced by another.
-    pub fn binding(&self, greeted: &Greeted, hello: Option<&Hello>) -> [u8; 64] {
-        let own = hello.map_or_else(|| greeted.own.clone(), |hello| hello_body(hello, &greeted.own_nonce));
-        let context = binding::context(&own, &greeted.theirs);
-        let exporter = self.exporter(Role::Client, &greeted.own_nonce, &greeted.their_nonce, None);
-        binding::binding(Role::Client, &context, &self.spki_sha256, &exporter)
+    /// The context of both hellos, and the exporter of its own proof.
+    pub fn context(&self, greeted: &Greeted) -> (Vec<u8>, [u8; 32]) {
+        let [client, server] = self.in_order(&greeted.own, &greeted.theirs);
+        let [client_nonce, server_nonce] = self.in_order(&greeted.own_nonce, &greeted.their_nonce);
+        let exporter = self.exporter(self.role(), client_nonce, server_nonce, None);
+        (binding::context(client, server), exporter)
     }
 
-    /// The whole handshake as an honest client, by hand.
+    /// The binding that its evidence must have, with its hello replaced by another.
+    pub fn binding(&self, greeted: &Greeted, hello: Option<&Hello>) -> [u8; 64] {
+        let own = hello.map_or_else(|| greeted.own.clone(), |hello| hello_body(hello, &greeted.own_nonce));
+        let (_, exporter) = self.context(greeted);
+        let [client, server] = self.in_order(&own, &greeted.theirs);
+        binding::binding(self.role(), &binding::context(client, server), &self.spki_sha256, &exporter)
+    }
+
+    /// The whole handshake as an honest member, by hand.
     pub async fn join(&mut self, hello: &Hello, prover: &dyn Prover) -> Greeted {
         let greeted = self.greet(hello).await;
         let evidence = prover.evidence(&self.binding(&greeted, None)).unwrap();

@@ -16,6 +16,7 @@ use crate::rascal::*;
 use crate::world::*;
 
 const CLAIM: Hello = Hello::member(GROUP, 1, 11);
+const EITHER: [Role; 2] = [Role::Client, Role::Server];
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn rules() -> Renewal {
@@ -70,12 +71,20 @@ fn reading(mut read: ReadHalf<Channel<DuplexStream>>) -> JoinHandle<std::io::Res
     })
 }
 
-/// A member in slot 1 that can stop proving itself, and one in slot 0; both read all the time.
-async fn open() -> Open {
+/// A member in slot 1 that can stop proving itself (`near`), on this side of the connection, and one in slot 0 (`far`); both
+/// read all the time.
+async fn open(role: Role) -> Open {
     let world = World::new();
     let client = Switch::new();
     let renewing = |endpoint: Endpoint| endpoint.with_renewal(rules());
-    let (near, far) = met(&renewing(world.member(CLAIM, client.clone())), &renewing(world.server())).await;
+    let (one, other) = (renewing(world.member(CLAIM, client.clone())), renewing(world.server()));
+    let (near, far) = match role {
+        Role::Client => met(&one, &other).await,
+        Role::Server => {
+            let (far, near) = met(&other, &one).await;
+            (near, far)
+        }
+    };
     let ((near_read, near), (far_read, far)) = (split(near), split(far));
     Open { world, client, near: (reading(near_read), near), far: (reading(far_read), far) }
 }
@@ -100,69 +109,77 @@ async fn ended(reader: JoinHandle<std::io::Result<usize>>) -> String {
 
 #[tokio::test]
 async fn every_interval_without_stopping_the_traffic() {
-    let mut it = open().await;
-    for round in 1..=3 {
-        assert_eq!(it.client.made(), round);
-        // Before three quarters of the interval nobody asks.
-        it.world.clock.advance(HOUR * 7 / 10);
-        sleep(Duration::from_millis(30)).await;
-        assert_eq!(it.client.made(), round);
-        it.world.clock.advance(HOUR * 3 / 10 + Duration::from_secs(1));
-        for _ in 0..50 {
-            it.near.1.write_all(&[1; 1000]).await.unwrap();
-            it.far.1.write_all(&[2; 1000]).await.unwrap();
-            tokio::task::yield_now().await;
+    for role in EITHER {
+        let mut it = open(role).await;
+        for round in 1..=3 {
+            assert_eq!(it.client.made(), round);
+            // Before three quarters of the interval nobody asks.
+            it.world.clock.advance(HOUR * 7 / 10);
+            sleep(Duration::from_millis(30)).await;
+            assert_eq!(it.client.made(), round);
+            it.world.clock.advance(HOUR * 3 / 10 + Duration::from_secs(1));
+            for _ in 0..50 {
+                it.near.1.write_all(&[1; 1000]).await.unwrap();
+                it.far.1.write_all(&[2; 1000]).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            until(|| it.client.made() == round + 1).await;
+            sleep(Duration::from_millis(100)).await;
         }
-        until(|| it.client.made() == round + 1).await;
-        sleep(Duration::from_millis(100)).await;
+        it.near.1.shutdown().await.unwrap();
+        it.far.1.shutdown().await.unwrap();
+        assert_eq!(it.far.0.await.unwrap().unwrap(), 150_000);
+        assert_eq!(it.near.0.await.unwrap().unwrap(), 150_000);
     }
-    it.near.1.shutdown().await.unwrap();
-    it.far.1.shutdown().await.unwrap();
-    assert_eq!(it.far.0.await.unwrap().unwrap(), 150_000);
-    assert_eq!(it.near.0.await.unwrap().unwrap(), 150_000);
 }
 
 #[tokio::test]
 async fn evidence_over_age_ends_the_channel() {
-    let mut it = open().await;
-    it.client.off.store(true, Ordering::SeqCst);
-    it.world.clock.advance(HOUR * 23);
-    // It cannot prove itself, and may still speak.
-    sleep(Duration::from_millis(100)).await;
-    it.near.1.write_all(b"still here").await.unwrap();
-    it.near.1.flush().await.unwrap();
-    sleep(Duration::from_millis(50)).await;
-    assert!(!it.far.0.is_finished());
-    it.world.clock.advance(HOUR * 2);
-    assert_eq!(ended(it.far.0).await, "evidence-too-old");
-    // The other side hears of it, unless it found the same at the same moment.
-    let near = ended(it.near.0).await;
-    assert!(["told evidence-too-old", "evidence-too-old"].contains(&&*near), "{near}");
-    assert!(it.far.1.write_all(b"x").await.is_err(), "nothing can be sent any more");
+    for role in EITHER {
+        let mut it = open(role).await;
+        it.client.off.store(true, Ordering::SeqCst);
+        it.world.clock.advance(HOUR * 23);
+        // It cannot prove itself, and may still speak.
+        sleep(Duration::from_millis(100)).await;
+        it.near.1.write_all(b"still here").await.unwrap();
+        it.near.1.flush().await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        assert!(!it.far.0.is_finished());
+        it.world.clock.advance(HOUR * 2);
+        assert_eq!(ended(it.far.0).await, "evidence-too-old");
+        // The other side hears of it, unless it found the same at the same moment.
+        let near = ended(it.near.0).await;
+        assert!(["told evidence-too-old", "evidence-too-old"].contains(&&*near), "{near}");
+        assert!(it.far.1.write_all(b"x").await.is_err(), "nothing can be sent any more");
+    }
 }
 
 #[tokio::test]
 async fn who_proves_itself_again_after_a_failure_stays() {
-    let it = open().await;
-    it.client.off.store(true, Ordering::SeqCst);
-    it.world.clock.advance(HOUR * 2);
-    sleep(Duration::from_millis(100)).await;
-    it.client.off.store(false, Ordering::SeqCst);
-    it.world.clock.advance(HOUR / 8);
-    until(|| it.client.made() == 2).await;
-    sleep(Duration::from_millis(100)).await;
-    it.world.clock.advance(HOUR * 23);
-    sleep(Duration::from_millis(100)).await;
-    assert!(!it.far.0.is_finished(), "its age counts from the second proof");
+    for role in EITHER {
+        let it = open(role).await;
+        it.client.off.store(true, Ordering::SeqCst);
+        it.world.clock.advance(HOUR * 2);
+        sleep(Duration::from_millis(100)).await;
+        it.client.off.store(false, Ordering::SeqCst);
+        it.world.clock.advance(HOUR / 8);
+        until(|| it.client.made() == 2).await;
+        sleep(Duration::from_millis(100)).await;
+        it.world.clock.advance(HOUR * 23);
+        sleep(Duration::from_millis(100)).await;
+        assert!(!it.far.0.is_finished(), "its age counts from the second proof");
+    }
 }
 
 #[tokio::test]
 async fn an_expelled_member_is_refused_at_its_next_proof() {
-    let it = open().await;
-    it.world.gate.expelled.lock().unwrap().push(11);
-    it.world.clock.advance(HOUR + Duration::from_secs(1));
-    assert_eq!(ended(it.far.0).await, "not-in-roster");
-    assert_eq!(ended(it.near.0).await, "told not-in-roster");
+    for role in EITHER {
+        let it = open(role).await;
+        it.world.gate.expelled.lock().unwrap().push(11);
+        it.world.clock.advance(HOUR + Duration::from_secs(1));
+        assert_eq!(ended(it.far.0).await, "not-in-roster");
+        assert_eq!(ended(it.near.0).await, "told not-in-roster");
+    }
 }
 
 fn other_release() -> Vec<u8> {
@@ -171,45 +188,51 @@ fn other_release() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_change_of_pins_is_asked_about_within_the_grace_date() {
-    let it = open().await;
-    let both = [other_release(), TdxCase::default().make().release];
-    it.world.clock.advance(Duration::from_secs(60));
-    let grace = UnixSeconds(hallmark_forge::NOW + 60 + 600);
-    it.world.judge.set_releases(&both, grace).unwrap();
-    assert_eq!(it.world.judge.grace(0), Some(grace));
-    assert_eq!(it.world.judge.grace(1), None);
-    // In the first half of what is left of it.
-    // Each side sees the change and picks its moment.
-    sleep(Duration::from_millis(100)).await;
-    it.world.clock.advance(Duration::from_secs(301));
-    until(|| it.client.made() == 2).await;
-    sleep(Duration::from_millis(100)).await;
-    it.world.clock.advance(Duration::from_secs(600));
-    sleep(Duration::from_millis(50)).await;
-    assert!(!it.far.0.is_finished() && !it.near.0.is_finished(), "judged by the new rules, it lives on");
+    for role in EITHER {
+        let it = open(role).await;
+        let both = [other_release(), TdxCase::default().make().release];
+        it.world.clock.advance(Duration::from_secs(60));
+        let grace = UnixSeconds(hallmark_forge::NOW + 60 + 600);
+        it.world.judge.set_releases(&both, grace).unwrap();
+        assert_eq!(it.world.judge.grace(0), Some(grace));
+        assert_eq!(it.world.judge.grace(1), None);
+        // In the first half of what is left of it.
+        // Each side sees the change and picks its moment.
+        sleep(Duration::from_millis(100)).await;
+        it.world.clock.advance(Duration::from_secs(301));
+        until(|| it.client.made() == 2).await;
+        sleep(Duration::from_millis(100)).await;
+        it.world.clock.advance(Duration::from_secs(600));
+        sleep(Duration::from_millis(50)).await;
+        assert!(!it.far.0.is_finished() && !it.near.0.is_finished(), "judged by the new rules, it lives on");
+    }
 }
 
 #[tokio::test]
 async fn a_machine_that_is_no_longer_pinned_goes() {
-    let it = open().await;
-    it.world.clock.advance(Duration::from_secs(60));
-    let grace = UnixSeconds(hallmark_forge::NOW + 60 + 600);
-    it.world.judge.set_releases(&[other_release()], grace).unwrap();
-    // Each side sees the change and picks its moment.
-    sleep(Duration::from_millis(100)).await;
-    it.world.clock.advance(Duration::from_secs(301));
-    let ends = [ended(it.far.0).await, ended(it.near.0).await];
-    assert!(ends.iter().all(|end| end.ends_with("image-mismatch")), "{ends:?}");
+    for role in EITHER {
+        let it = open(role).await;
+        it.world.clock.advance(Duration::from_secs(60));
+        let grace = UnixSeconds(hallmark_forge::NOW + 60 + 600);
+        it.world.judge.set_releases(&[other_release()], grace).unwrap();
+        // Each side sees the change and picks its moment.
+        sleep(Duration::from_millis(100)).await;
+        it.world.clock.advance(Duration::from_secs(301));
+        let ends = [ended(it.far.0).await, ended(it.near.0).await];
+        assert!(ends.iter().all(|end| end.ends_with("image-mismatch")), "{ends:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_peer_that_does_not_prove_itself_before_the_grace_date_goes() {
-    let it = open().await;
-    it.client.off.store(true, Ordering::SeqCst);
-    let grace = UnixSeconds(hallmark_forge::NOW + 600);
-    it.world.judge.set_releases(&[TdxCase::default().make().release], grace).unwrap();
-    it.world.clock.advance(Duration::from_secs(601));
-    assert_eq!(ended(it.far.0).await, "grace-passed");
+    for role in EITHER {
+        let it = open(role).await;
+        it.client.off.store(true, Ordering::SeqCst);
+        let grace = UnixSeconds(hallmark_forge::NOW + 600);
+        it.world.judge.set_releases(&[TdxCase::default().make().release], grace).unwrap();
+        it.world.clock.advance(Duration::from_secs(601));
+        assert_eq!(ended(it.far.0).await, "grace-passed");
+    }
 }
 
 #[tokio::test]
@@ -234,15 +257,23 @@ async fn a_caller_can_ask_at_once() {
     near.abort();
 }
 
-/// A member by hand on an open channel, and the endpoint that reads it.
-async fn by_hand() -> (World, Rascal<DuplexStream>, Greeted, JoinHandle<std::io::Result<usize>>) {
+/// A member by hand on this side of an open channel, and the endpoint that reads it.
+async fn by_hand(role: Role) -> (World, Rascal<DuplexStream>, Greeted, JoinHandle<std::io::Result<usize>>) {
     let world = World::new();
-    let server = world.server().with_renewal(rules());
+    let endpoint = world.server().with_renewal(rules());
     let (near, far) = duplex(1 << 20);
-    let accepting = tokio::spawn(async move { server.accept(far).await.unwrap() });
-    let mut rascal = Rascal::dial(near).await;
+    let opening = tokio::spawn(async move {
+        match role {
+            Role::Client => endpoint.accept(far).await.unwrap(),
+            Role::Server => endpoint.connect(far, &hallmark_attest::Expect::ANYONE).await.unwrap(),
+        }
+    });
+    let mut rascal = match role {
+        Role::Client => Rascal::dial(near).await,
+        Role::Server => Rascal::answer(near).await,
+    };
     let greeted = rascal.join(&CLAIM, &*honest_td()).await;
-    let (read, write) = split(accepting.await.unwrap());
+    let (read, write) = split(opening.await.unwrap());
     let reader = reading(read);
     // Both halves must live for the channel to.
     tokio::spawn(async move {
@@ -252,21 +283,23 @@ async fn by_hand() -> (World, Rascal<DuplexStream>, Greeted, JoinHandle<std::io:
     (world, rascal, greeted, reader)
 }
 
+/// What an answer in this round is bound to, under its own nonce and the challenge's.
 fn round_binding(
     rascal: &Rascal<DuplexStream>,
     greeted: &Greeted,
-    nonces: [&[u8; 32]; 2],
+    [own, theirs]: [&[u8; 32]; 2],
     round: u64,
 ) -> [u8; 64] {
-    let context = binding::context(&greeted.own, &greeted.theirs);
-    let exporter = rascal.exporter(Role::Client, nonces[0], nonces[1], Some(round));
-    binding::binding(Role::Client, &context, &rascal.spki_sha256, &exporter)
+    let (context, _) = rascal.context(greeted);
+    let [client, server] = rascal.in_order(own, theirs);
+    let exporter = rascal.exporter(rascal.role(), client, server, Some(round));
+    binding::binding(rascal.role(), &context, &rascal.spki_sha256, &exporter)
 }
 
 #[tokio::test]
 async fn an_answer_is_bound_to_its_round_and_nonce() {
-    for case in 0..4 {
-        let (world, mut rascal, greeted, reader) = by_hand().await;
+    for (role, case) in EITHER.into_iter().flat_map(|role| (0..6).map(move |case| (role, case))) {
+        let (world, mut rascal, greeted, reader) = by_hand(role).await;
         world.clock.advance(HOUR + Duration::from_secs(1));
         let challenge = rascal.due(CHALLENGE).await;
         assert_eq!(challenge[..8], 1u64.to_le_bytes());
@@ -279,8 +312,11 @@ async fn an_answer_is_bound_to_its_round_and_nonce() {
             3 => round_binding(&rascal, &greeted, [&own, &greeted.their_nonce], 1),
             _ => round_binding(&rascal, &greeted, [&own, &theirs], 1),
         };
-        let evidence = honest_td().evidence(&bound).unwrap();
-        rascal.send(ANSWER, &[&challenge[..8], &own, &evidence].concat()).await;
+        // The machine is no longer what it was.
+        let change = |it: &mut TdxCase| it.quote.body.td_attributes |= u64::from(case == 4);
+        let evidence = td(change).evidence(&bound).unwrap();
+        let round = if case == 5 { 2u64 } else { 1 };
+        rascal.send(ANSWER, &[&round.to_le_bytes()[..], &own, &evidence].concat()).await;
         rascal.send(DATA, b"x").await;
         let due = match case {
             0 => {
@@ -289,10 +325,44 @@ async fn an_answer_is_bound_to_its_round_and_nonce() {
                 continue;
             }
             1 => "evidence-replayed",
+            4 => "td-debug",
+            5 => "frame-malformed",
             _ => "binding-mismatch",
         };
-        assert_eq!(ended(reader).await, due, "{case}");
+        assert_eq!(ended(reader).await, due, "{} {case}", role.word());
         assert_eq!(rascal.due(REFUSE).await, due.as_bytes());
+    }
+}
+
+/// Bytes that keep coming are no evidence: what never ends is too old one day.
+#[tokio::test]
+async fn an_answer_that_drips_does_not_hold_the_channel_open() {
+    for role in EITHER {
+        let (world, mut rascal, _, reader) = by_hand(role).await;
+        world.clock.advance(HOUR + Duration::from_secs(1));
+        let challenge = rascal.due(CHALLENGE).await;
+        rascal.raw(&[&[ANSWER, 0, 0x40, 0][..], &challenge[..8]].concat()).await;
+        for _ in 0..20 {
+            rascal.raw(b"{").await;
+            sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!reader.is_finished());
+        world.clock.advance(HOUR * 24);
+        rascal.raw(b"{").await;
+        assert_eq!(ended(reader).await, "evidence-too-old", "{}", role.word());
+    }
+}
+
+/// An answer has the handshake's limit on evidence, to the byte: what is longer is refused by its header.
+#[tokio::test]
+async fn an_answer_is_bounded() {
+    for role in EITHER {
+        let (world, mut rascal, _, reader) = by_hand(role).await;
+        world.clock.advance(HOUR + Duration::from_secs(1));
+        rascal.due(CHALLENGE).await;
+        let [_, a, b, c] = ((1u32 << 20) + 40 + 1).to_be_bytes();
+        rascal.raw(&[ANSWER, a, b, c]).await;
+        assert_eq!(ended(reader).await, "frame-too-large", "{}", role.word());
     }
 }
 
@@ -300,17 +370,17 @@ async fn an_answer_is_bound_to_its_round_and_nonce() {
 async fn challenges_out_of_turn_are_refused() {
     let challenge = |round: u64| [&round.to_le_bytes()[..], &[5; 32]].concat();
     // Another round than the next.
-    let (_world, mut rascal, _, reader) = by_hand().await;
+    let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(CHALLENGE, &challenge(2)).await;
     assert_eq!(ended(reader).await, "frame-malformed");
     // Two at once.
-    let (_world, mut rascal, _, reader) = by_hand().await;
+    let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal
         .raw(&[&[CHALLENGE, 0, 0, 40][..], &challenge(1), &[CHALLENGE, 0, 0, 40], &challenge(2)].concat())
         .await;
     assert_eq!(ended(reader).await, "frame-out-of-order");
     // Too soon after the last: quotes are not to be had for the asking.
-    let (world, mut rascal, _, reader) = by_hand().await;
+    let (world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(CHALLENGE, &challenge(1)).await;
     let answer = rascal.due(ANSWER).await;
     assert_eq!(answer[..8], 1u64.to_le_bytes());
@@ -318,14 +388,14 @@ async fn challenges_out_of_turn_are_refused() {
     rascal.send(CHALLENGE, &challenge(2)).await;
     assert_eq!(ended(reader).await, "challenge-too-soon");
     // What nobody asked for.
-    let (_world, mut rascal, _, reader) = by_hand().await;
+    let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(ANSWER, &[&challenge(1)[..], b"x"].concat()).await;
     assert_eq!(ended(reader).await, "frame-out-of-order");
-    let (_world, mut rascal, _, reader) = by_hand().await;
+    let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(UNABLE, &1u64.to_le_bytes()).await;
     assert_eq!(ended(reader).await, "frame-out-of-order");
     for kind in [HELLO, ACCEPT, PROOF] {
-        let (_world, mut rascal, _, reader) = by_hand().await;
+        let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
         rascal.send(kind, if kind == ACCEPT { &[] } else { b"x" }).await;
         assert_eq!(ended(reader).await, "frame-out-of-order", "{kind}");
     }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hallmark_attest::{
-    AttestError, Channel, Clock, Endpoint, Expect, Gate, Hello, Identity, Judge, Limits, PeerClaim,
-    PolicyJudge, Prover, ProverError, Refusal, SourceProver,
+    AttestError, Channel, Clock, Endpoint, Expect, Gate, Hello, Identity, Judge, Limits, Peer, PeerClaim,
+    PeerKey, PolicyJudge, Prover, ProverError, Refusal, SeedHolder, SourceProver,
 };
-use hallmark_evidence::{Binding, BootEvent, Digests, Kind, Register, Source, SourceError, Statement};
 use hallmark_forge::TdxCase;
+use hallmark_simulated::ForgedTd;
 use hallmark_verifier::Policy;
 use hallmark_verifier::time::UnixSeconds;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex};
@@ -17,34 +17,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Du
 pub const GROUP: [u8; 32] = [7; 32];
 pub const FOREVER: UnixSeconds = UnixSeconds(u64::MAX);
 
-/// A forged TD that answers to bindings.
-pub struct Td(pub TdxCase);
-
-impl Source for Td {
-    fn kind(&self) -> Kind {
-        Kind::Tdx
-    }
-
-    fn state(&mut self, binding: &Binding) -> Result<Statement, SourceError> {
-        self.0.quote.body.report_data = Some(*binding.report_data());
-        let event = |event: &hallmark_forge::evidence::BootEvent| BootEvent {
-            register: Register::Rtmr3,
-            event: event.event.clone(),
-            digests: Digests::new(None, &event.digests.sha384),
-        };
-        Ok(Statement {
-            quote: self.0.make().quote,
-            event_log: self.0.log.bytes(),
-            boot_events: self.0.boot_events.iter().map(event).collect(),
-            ..Statement::default()
-        })
-    }
-}
-
 pub fn td(change: impl FnOnce(&mut TdxCase)) -> Arc<dyn Prover> {
     let mut case = TdxCase::default();
     change(&mut case);
-    Arc::new(SourceProver::new(Box::new(Td(case))))
+    Arc::new(SourceProver::new(Box::new(ForgedTd(case))))
 }
 
 pub fn honest_td() -> Arc<dyn Prover> {
@@ -150,6 +126,41 @@ impl World {
     /// Slot 1, node 11.
     pub fn client(&self) -> Endpoint {
         self.member(Hello::member(GROUP, 1, 11), honest_td())
+    }
+}
+
+/// Operators, by one key.
+pub struct Operators(pub [u8; 32]);
+
+impl Gate for Operators {
+    fn admit(&self, claim: &PeerClaim) -> Result<(), Refusal> {
+        match claim.key {
+            PeerKey::Held(key) if key == self.0 => Ok(()),
+            _ => Err(Refusal::new("not-an-operator", "another key")),
+        }
+    }
+
+    fn confirm(&self, peer: &Peer) -> Result<(), Refusal> {
+        assert!(peer.judgement().is_none());
+        Ok(())
+    }
+}
+
+impl World {
+    /// Slot 0, node 10, for laptops with this key.
+    pub fn host(&self, operator: [u8; 32], prover: Arc<dyn Prover>) -> Endpoint {
+        let identity = Identity::generate().unwrap();
+        Endpoint::host(&identity, prover, Arc::new(Operators(operator)), Hello::member(GROUP, 0, 10))
+            .unwrap()
+            .with_clock(self.clock.clone())
+    }
+
+    /// A laptop with the key of this seed.
+    pub fn visitor(&self, seed: u8) -> Endpoint {
+        let holder = Arc::new(SeedHolder::new(&[seed; 32]));
+        Endpoint::visitor(holder, self.judge(), self.gate.clone(), Hello::of_group(GROUP))
+            .unwrap()
+            .with_clock(self.clock.clone())
     }
 }
 

@@ -152,6 +152,11 @@ impl TicketValidator {
         self
     }
 
+    /// What is to be true of the subject beside its ticket: what a caller must know of subjects for anybody to be admitted.
+    pub fn requirements(&self) -> impl Iterator<Item = &Requirement> {
+        self.requirements.iter()
+    }
+
     /// Whether it asks for anything at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

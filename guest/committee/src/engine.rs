@@ -5,7 +5,9 @@
 //! signatures to the leader, which publishes the checkpoint when a quorum has signed and sends it to the others; then those who wait are answered (`waiting`).
 
 mod adapter;
+mod audit;
 mod backfill;
+mod beat;
 mod book;
 mod clock;
 mod config;
@@ -39,7 +41,7 @@ use std::sync::Arc;
 
 use hallmark_ledger::cosignature::SignedCheckpoint;
 use hallmark_ledger::store::LogDir;
-use hallmark_ledger::system::{Genesis, Roster};
+use hallmark_ledger::system::{Equivocation, Genesis, Roster};
 use hallmark_machine::Machine;
 use openraft::ServerState;
 use tokio::sync::watch;
@@ -110,6 +112,12 @@ impl<M: Machine> Engine<M> {
         self.0.lock().state.core().map(|core| core.releases.iter().copied().collect()).unwrap_or_default()
     }
 
+    /// The proof that a member signed two histories, if this member came upon one.
+    #[must_use]
+    pub fn equivocation(&self, node: NodeId) -> Option<Equivocation> {
+        self.0.lock().cosigning.equivocations.get(&node).cloned()
+    }
+
     /// This member's answer to a challenge; none before it has cosigned anything, or once it stopped doing so.
     #[must_use]
     pub fn freshness(&self, nonce: &[u8; 32]) -> Option<Freshness> {
@@ -120,6 +128,12 @@ impl<M: Machine> Engine<M> {
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.keys.cosign.sign(message)
+    }
+
+    /// Index of the retirement entry, once it is applied here.
+    #[must_use]
+    pub fn retired(&self) -> Option<u64> {
+        self.0.lock().state.core().and_then(|core| core.retired)
     }
 
     /// This member's account of itself.
@@ -154,11 +168,13 @@ impl<M: Machine> Engine<M> {
             cosigned: inner.cosigning.size(),
             stored,
             ledger,
+            full: shared.room.full(),
             roster: core
                 .map(|core| core.roster.members.iter().map(|(slot, member)| (*slot, member.node)).collect())
                 .unwrap_or_default(),
             voters: inner.voters.membership().voter_ids().collect(),
             retired: core.and_then(|core| core.retired),
+            unvouched: inner.cosigning.held.as_ref().map(|claim| claim.index),
             fault: inner.fault.clone(),
             equivocations: inner.cosigning.equivocations.keys().copied().collect(),
         }
@@ -210,11 +226,15 @@ impl<M: Machine> Engine<M> {
         shared.bump();
         shared.membership.notify_one();
         shared.lacking.notify_one();
+        shared.held.notify_one();
+        shared.offered.notify_one();
         if let Some(raft) = shared.raft.get() {
             let _ = raft.shutdown().await;
         }
         // Wakes the proposer, which sees that all is over.
         let _ = shared.queue.send(crate::state::Proposal::Snapshot);
+        // A disk without room is not waited for.
+        shared.room.give_up();
         shared.writer.close().await;
         let mut book = shared.book_mut();
         book.publish();

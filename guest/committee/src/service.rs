@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use hallmark_coalition::UniqueId;
+use hallmark_ledger::checkpoint::Checkpoint;
 use hallmark_ledger::cosignature::SignedCheckpoint;
 use hallmark_ledger::entry::Entry;
 use hallmark_ledger::proof::{Consistency, Inclusion};
@@ -37,14 +38,6 @@ pub struct SubmissionId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceError {
-    /// A request (an admission, a genesis) that is refused, with its reason as a word.
-    #[error("{why}")]
-    Refused {
-        /// What programs compare, kebab case.
-        code: String,
-        /// What is wrong, at which field.
-        why: String,
-    },
     /// Not now: no quorum, not yet a member. Ask again, or another.
     #[error("{why}")]
     NotReady {
@@ -59,12 +52,6 @@ pub enum ServiceError {
         /// What was found.
         why: String,
     },
-    /// Not done here (no platform to give evidence with, no admission pending).
-    #[error("{why}")]
-    Absent {
-        /// What there is not.
-        why: String,
-    },
 }
 
 /// The last entry of a retired committee.
@@ -72,7 +59,7 @@ pub enum ServiceError {
 pub struct Retirement {
     /// Its index.
     pub index: u64,
-    /// From when on, as the marker says it.
+    /// From when on readers follow the replacement: milliseconds since 1970.
     pub effective_at: u64,
     /// The committee that goes on instead, 64 hex digits.
     pub replacement: Option<UniqueId>,
@@ -102,6 +89,18 @@ pub struct Freshness {
     pub size: u64,
     /// Its root.
     pub root: hallmark_ledger::hash::Hash,
+    /// 64 bytes as 128 hex digits.
+    #[serde(with = "hex::serde")]
+    pub signature: [u8; 64],
+}
+
+/// This member's word, given for a nonce, on what the last entry of a key is.
+///
+/// The signature is Ed25519, by its cosigning key, over `ledger::system::lookup_message`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// Its node id.
+    pub node: u64,
     /// 64 bytes as 128 hex digits.
     #[serde(with = "hex::serde")]
     pub signature: [u8; 64],
@@ -148,6 +147,11 @@ pub trait Service: Send + Sync + 'static {
     /// What this member says of itself.
     fn status(&self) -> Status;
 
+    /// Index of the retirement entry, once there is one.
+    fn retired(&self) -> Option<u64> {
+        self.status().retired
+    }
+
     /// What it has counted.
     fn counters(&self) -> Counters;
 
@@ -163,24 +167,15 @@ pub trait Service: Send + Sync + 'static {
     /// Signs a challenge.
     fn freshness(&self, nonce: [u8; 32]) -> Boxed<'_, Result<Freshness, ServiceError>>;
 
-    /// This machine's evidence.json over a nonce.
-    fn evidence(&self, nonce: [u8; 32]) -> Boxed<'_, Result<Bytes, ServiceError>> {
-        let _ = nonce;
-        absent("this member gives no evidence over HTTP")
-    }
-
-    /// The admission that this machine asks for, unsigned, as JSON.
-    fn pending_admission(&self) -> Boxed<'_, Result<Bytes, ServiceError>> {
-        absent("no admission is pending here")
-    }
-
-    /// Takes a signed admission; what to answer, as JSON.
-    fn admit(&self, document: Bytes) -> Boxed<'_, Result<Bytes, ServiceError>> {
-        let _ = document;
-        absent("no admission is pending here")
-    }
-}
-
-fn absent(why: &'static str) -> Boxed<'static, Result<Bytes, ServiceError>> {
-    Box::pin(std::future::ready(Err(ServiceError::Absent { why: why.to_owned() })))
+    /// Signs for a nonce what the last entry of a key is in the tree of this checkpoint: an index, or none.
+    ///
+    /// # Errors
+    /// Where this member cosigns no more: its word would count for nothing.
+    fn lookup(
+        &self,
+        nonce: &[u8; 32],
+        checkpoint: &Checkpoint,
+        at: (&str, &str),
+        index: Option<u64>,
+    ) -> Result<Lookup, ServiceError>;
 }

@@ -5,10 +5,13 @@
 //! come in one transaction with one flush. What the disk is for is recovery: **a member cosigns a boundary only when its own disk has the
 //! log up to it**, so what a quorum acknowledged is on q disks.
 
+mod attempt;
 mod backend;
+mod chain;
 mod disk;
 mod former;
 mod log;
+mod room;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -18,6 +21,7 @@ pub(crate) use disk::{Disk, Identity, StoredSnapshot};
 pub(crate) use former::remove_former;
 pub use former::{DiskState, Last};
 pub(crate) use log::LogStore;
+pub(crate) use room::{Room, is_full};
 pub(crate) use writer::{Command, Writer};
 
 use std::path::{Path, PathBuf};

@@ -2,19 +2,21 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use thiserror::Error;
 
 use crate::{
-    hash::{self, EMPTY, Hash},
+    hash::{self, Hash},
+    row::Row,
     source::{Source, SourceError},
     tile::{self, BundleError, Coordinates, Kind, MAX_LEVEL},
     tree::{self, Nodes},
 };
 
-/// Tiles kept after they were checked: 8 KiB each.
+/// Tiles kept after they were checked: 16 KiB each.
 const KEPT: usize = 64;
 
 /// Why a tile is not what the tree says.
@@ -62,13 +64,13 @@ pub enum TileError {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edge {
     size: u64,
-    levels: Vec<Vec<Hash>>,
+    levels: Vec<Arc<Row>>,
 }
 
 impl Edge {
     /// Of an edge whose rows are known. `rows[level]` has as many hashes as the size says.
     pub(crate) fn of(size: u64, levels: Vec<Vec<Hash>>) -> Self {
-        Self { size, levels }
+        Self { size, levels: levels.into_iter().map(|row| Arc::new(Row::new(row))).collect() }
     }
 
     pub(crate) const fn size(&self) -> u64 {
@@ -87,42 +89,30 @@ impl Edge {
     }
 
     pub(crate) fn row(&self, level: u8) -> &[Hash] {
-        self.levels.get(usize::from(level)).map_or(&[], Vec::as_slice)
+        self.levels.get(usize::from(level)).map_or(&[], |row| row.hashes())
     }
 
     /// Adds a leaf, and says which tiles it filled.
-    pub(crate) fn push(&mut self, leaf: Hash, filled: &mut Vec<(Coordinates, Vec<Hash>)>) {
+    pub(crate) fn push(&mut self, leaf: Hash, filled: &mut Vec<(Coordinates, Arc<Row>)>) {
         self.size += 1;
         let mut hash = leaf;
         for level in 0..=MAX_LEVEL {
             if self.levels.len() <= usize::from(level) {
-                self.levels.push(Vec::with_capacity(256));
+                self.levels.push(Arc::default());
             }
             let Some(row) = self.levels.get_mut(usize::from(level)) else { return };
-            row.push(hash);
-            if row.len() < 256 {
+            Arc::make_mut(row).push(hash);
+            if !row.is_full() {
                 return;
             }
-            let row = std::mem::replace(row, Vec::with_capacity(256));
-            hash = tree::perfect(&row);
+            let row = std::mem::take(row);
+            hash = row.root();
             filled.push((Coordinates::full(Kind::Hashes(level), Self::full(self.size, level) - 1), row));
         }
     }
 
     pub(crate) fn root(&self) -> Hash {
-        if self.size == 0 {
-            return EMPTY;
-        }
-        let mut peaks = Vec::new();
-        for row in self.levels.iter().rev() {
-            let mut rest = row.as_slice();
-            while let Some(level) = rest.len().checked_ilog2() {
-                let (peak, after) = rest.split_at_checked(1 << level).unwrap_or((rest, &[]));
-                peaks.push(tree::perfect(peak));
-                rest = after;
-            }
-        }
-        tree::fold(&peaks)
+        tree::fold(&self.levels.iter().rev().flat_map(|row| row.peaks()).collect::<Vec<_>>())
     }
 }
 
@@ -134,7 +124,7 @@ pub(crate) struct Tiles {
 }
 
 /// Tiles that were checked, the latest used last.
-type Kept = VecDeque<((u8, u64), Arc<[Hash]>)>;
+type Kept = VecDeque<((u8, u64), Arc<Row>)>;
 
 /// A tree with the files to read it from.
 pub(crate) struct View<'a, S: ?Sized> {
@@ -174,10 +164,10 @@ impl Tiles {
         source: &S,
         level: u8,
         index: u64,
-    ) -> Result<Arc<[Hash]>, TileError> {
+    ) -> Result<Arc<Row>, TileError> {
         let full = Edge::full(self.edge.size, level);
         if index == full {
-            return Ok(self.edge.row(level).into());
+            return Ok(self.edge.levels.get(usize::from(level)).cloned().unwrap_or_default());
         }
         let place = Coordinates::full(Kind::Hashes(level), index);
         if index > full {
@@ -187,18 +177,22 @@ impl Tiles {
             return Ok(kept);
         }
         let want = self.parent(source, level, index)?;
-        let row = read_hashes(source, place)?;
-        let got = tree::perfect(&row);
+        let row = Arc::new(Row::new(read_hashes(source, place)?));
+        let got = row.root();
         if got != want {
             return Err(TileError::Wrong { path: place.to_string(), got, want });
         }
-        let row: Arc<[Hash]> = row.into();
+        self.keep(level, index, &row);
+        Ok(row)
+    }
+
+    /// Keeps a tile that is right.
+    pub(crate) fn keep(&self, level: u8, index: u64, row: &Arc<Row>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.pop_front();
         }
-        kept.push_back(((level, index), Arc::clone(&row)));
-        Ok(row)
+        kept.push_back(((level, index), Arc::clone(row)));
     }
 
     /// Root of a full tile, from the tile above it.
@@ -210,19 +204,42 @@ impl Tiles {
     ) -> Result<Hash, TileError> {
         let above = self.tile(source, level + 1, index / tile::WIDTH)?;
         let [place, ..] = index.to_le_bytes();
-        above.get(usize::from(place)).copied().ok_or_else(|| TileError::Range {
+        above.node(0, usize::from(place)).ok_or_else(|| TileError::Range {
             path: Coordinates::full(Kind::Hashes(level), index).to_string(),
             size: self.edge.size,
         })
     }
 
-    fn kept(&self, level: u8, index: u64) -> Option<Arc<[Hash]>> {
+    fn kept(&self, level: u8, index: u64) -> Option<Arc<Row>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let at = kept.iter().rposition(|(place, _)| *place == (level, index))?;
         let found = kept.remove(at)?;
         let row = Arc::clone(&found.1);
         kept.push_back(found);
         Some(row)
+    }
+}
+
+impl<S: Source + ?Sized> View<'_, S> {
+    /// The entries of a bundle, full or the last. The leaves' tile is not read: their root is in the tile above, the last ones are in the edge.
+    pub(crate) fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, TileError> {
+        let size = self.tiles.edge.size;
+        let full = Edge::full(size, 0);
+        let width = if index < full { 256 } else { Edge::partial(size, 0) };
+        let range = || TileError::Range { path: format!("bundle {index}"), size };
+        let place =
+            Coordinates::new(Kind::Entries, index, width).filter(|_| index <= full).ok_or_else(range)?;
+        let (bytes, path) = fetch(self.source, place)?;
+        if index == full {
+            // Where the partial one is gone, the full one has more than the tree of this size.
+            let exact = path == place.to_string();
+            return check_entries(&bytes, self.tiles.edge.row(0), 0..256, &path, exact).map(owned);
+        }
+        let entries = tile::unbundle(&bytes, usize::from(width), true)
+            .map_err(|source| TileError::Malformed { path: path.clone(), source })?;
+        let leaves: Vec<Hash> = entries.iter().map(|entry| hash::leaf(entry)).collect();
+        let (got, want) = (tree::perfect(&leaves), self.tiles.parent(self.source, 0, index)?);
+        if got == want { Ok(owned(entries)) } else { Err(TileError::Wrong { path, got, want }) }
     }
 }
 
@@ -237,9 +254,9 @@ impl<S: Source + ?Sized> Nodes for View<'_, S> {
         let row_level = u8::try_from(level / 8).map_err(|_| range())?;
         let height = level % 8;
         let row = self.tiles.tile(self.source, row_level, index >> (8 - height))?;
-        let [start, ..] = (index << height).to_le_bytes();
-        let start = usize::from(start);
-        row.get(start..start + (1 << height)).map(tree::perfect).ok_or_else(range)
+        let within = index & ((1 << (8 - height)) - 1);
+        let node = usize::try_from(within).ok().zip(usize::try_from(height).ok());
+        node.and_then(|(within, height)| row.node(height, within)).ok_or_else(range)
     }
 }
 
@@ -271,19 +288,37 @@ pub(crate) fn fetch<S: Source + ?Sized>(
     Err(TileError::Missing { path })
 }
 
-/// Entries of a bundle of just these leaves, held against their hashes.
+/// Some of the entries of a bundle of just these leaves, those held against their hashes.
 pub(crate) fn check_bundle<'b>(
     bytes: &'b [u8],
     leaves: &[Hash],
+    wanted: Range<usize>,
     path: &str,
 ) -> Result<Vec<&'b [u8]>, TileError> {
-    let entries = tile::unbundle(bytes, leaves.len(), true)
+    check_entries(bytes, leaves, wanted, path, true)
+}
+
+/// Some of the first entries of a bundle, which must have these leaves; and no more where it is `exact`.
+fn check_entries<'b>(
+    bytes: &'b [u8],
+    leaves: &[Hash],
+    wanted: Range<usize>,
+    path: &str,
+    exact: bool,
+) -> Result<Vec<&'b [u8]>, TileError> {
+    let mut entries = tile::unbundle(bytes, leaves.len(), exact)
         .map_err(|source| TileError::Malformed { path: path.to_owned(), source })?;
-    for (entry, want) in entries.iter().zip(leaves) {
+    entries.truncate(wanted.end);
+    let entries = entries.split_off(wanted.start.min(entries.len()));
+    for (entry, want) in entries.iter().zip(leaves.iter().skip(wanted.start)) {
         let got = hash::leaf(entry);
         if got != *want {
             return Err(TileError::Wrong { path: path.to_owned(), got, want: *want });
         }
     }
     Ok(entries)
+}
+
+pub(crate) fn owned(entries: Vec<&[u8]>) -> Vec<Vec<u8>> {
+    entries.into_iter().map(<[u8]>::to_vec).collect()
 }

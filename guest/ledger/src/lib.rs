@@ -11,6 +11,7 @@
 
 mod edge;
 mod encoding;
+mod row;
 
 pub mod checkpoint;
 pub mod cosignature;

@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use thiserror::Error;
 
 use crate::{
-    edge::{Edge, Tiles, View, fetch},
-    hash::{self, Hash},
+    edge::{Tiles, View},
+    hash::Hash,
     proof::{Consistency, Inclusion},
     source::Source,
-    tile::{self, Coordinates, Kind, WIDTH},
+    tile::WIDTH,
     tree,
 };
 
@@ -127,33 +127,6 @@ impl<S: Source> LogReader<S> {
     fn within(&self, size: u64) -> Result<(), ReaderError> {
         if size <= self.size() { Ok(()) } else { Err(ReaderError::Range { index: size, size: self.size() }) }
     }
-
-    /// The entries of a bundle. The leaves' tile is not read: their root is in the tile above.
-    fn bundle(&self, index: u64) -> Result<VecDeque<Vec<u8>>, ReaderError> {
-        let full = Edge::full(self.size(), 0);
-        let width = if index < full { 256 } else { Edge::partial(self.size(), 0) };
-        let range = || ReaderError::Range { index: index.saturating_mul(WIDTH), size: self.size() };
-        let place =
-            Coordinates::new(Kind::Entries, index, width).filter(|_| index <= full).ok_or_else(range)?;
-        let (bytes, path) = fetch(&self.source, place)?;
-        let exact = path == place.to_string();
-        let entries = tile::unbundle(&bytes, usize::from(width), exact)
-            .map_err(|source| TileError::Malformed { path: path.clone(), source })?;
-        let leaves: Vec<Hash> = entries.iter().map(|entry| hash::leaf(entry)).collect();
-        if index < full {
-            let (got, want) = (tree::perfect(&leaves), self.tiles.parent(&self.source, 0, index)?);
-            if got != want {
-                return Err(TileError::Wrong { path, got, want }.into());
-            }
-        } else {
-            for (got, want) in leaves.iter().zip(self.tiles.edge.row(0)) {
-                if got != want {
-                    return Err(TileError::Wrong { path, got: *got, want: *want }.into());
-                }
-            }
-        }
-        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
-    }
 }
 
 impl<S: Source> Iterator for Entries<'_, S> {
@@ -164,15 +137,15 @@ impl<S: Source> Iterator for Entries<'_, S> {
             return None;
         }
         if self.ready.is_empty() {
-            match self.reader.bundle(self.next / WIDTH) {
+            match self.reader.view().bundle(self.next / WIDTH) {
                 Ok(bundle) => {
                     let skip = usize::try_from(self.next % WIDTH).unwrap_or(0);
-                    self.ready = bundle;
+                    self.ready = bundle.into();
                     self.ready.drain(..skip.min(self.ready.len()));
                 }
                 Err(error) => {
                     self.end = self.next;
-                    return Some(Err(error));
+                    return Some(Err(error.into()));
                 }
             }
         }

@@ -5,6 +5,9 @@ use thiserror::Error;
 
 use crate::hash::{self, EMPTY, Hash};
 
+/// Most leaves of a tree that is gone on with: what comes as bytes must leave room to count.
+pub const MAX_SIZE: u64 = 1 << 63;
+
 /// What is needed to add leaves and to say the root: the roots of the perfect subtrees on the right edge. 8 + 32 * 64 bytes at most.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Parts", into = "Parts")]
@@ -23,7 +26,10 @@ struct Parts {
 
 /// Parts that are no frontier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a frontier of {size} leaves has {} subtrees, not {peaks} (RFC 6962, 2.1)", size.count_ones())]
+#[error(
+    "a frontier of {size} leaves (at most 2^63) has {} subtrees, not {peaks} (RFC 6962, 2.1)",
+    size.count_ones()
+)]
 pub struct FrontierError {
     size: u64,
     peaks: usize,
@@ -33,7 +39,7 @@ impl TryFrom<Parts> for Frontier {
     type Error = FrontierError;
 
     fn try_from(Parts { size, peaks }: Parts) -> Result<Self, FrontierError> {
-        if usize::try_from(size.count_ones()) == Ok(peaks.len()) {
+        if size <= MAX_SIZE && usize::try_from(size.count_ones()) == Ok(peaks.len()) {
             Ok(Self { size, peaks })
         } else {
             Err(FrontierError { size, peaks: peaks.len() })
@@ -57,7 +63,7 @@ impl Frontier {
     /// A frontier of its parts, largest subtree first.
     ///
     /// # Errors
-    /// Where there is not one hash for each bit set in `size`.
+    /// Where there is not one hash for each bit set in `size`, or that is more than [`MAX_SIZE`].
     pub fn from_peaks(size: u64, peaks: Vec<Hash>) -> Result<Self, FrontierError> {
         Parts { size, peaks }.try_into()
     }

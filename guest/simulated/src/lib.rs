@@ -8,8 +8,10 @@ use hallmark_evidence::{Binding, BootEvent, Kind, Source, SourceError, Statement
 use hallmark_forge::simulated_tdx;
 
 mod boot;
+mod forged;
 
 pub use boot::Measured;
+pub use forged::ForgedTd;
 pub use hallmark_forge::{Measurements, simulated_policy};
 
 /// A TD that does not exist, with measurements that the caller computed.

@@ -1,15 +1,19 @@
 //! `mint committee`: an operator's side of a committee's ceremonies, and a member as a process.
 
+mod change;
 mod key;
 mod orders;
 mod run;
+mod show;
 mod simulate;
 mod status;
+mod submit;
+mod ticket;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use hallmark_committee::member::{CommitteeFile, SlotKey, VisitError, Visitor};
+use hallmark_committee::member::{CommitteeFile, SlotKey, TicketRule, VisitError, Visitor};
 
 use crate::complaint::Complaint;
 use crate::progress;
@@ -18,10 +22,21 @@ use crate::progress;
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Make a slot operator's key and print its public half, for `slots` of the access rules
-    #[command(after_help = "Example:\n  mint committee key slot0.key")]
+    #[command(
+        after_help = "Examples:\n  mint committee key slot0.key\n  mint committee key --tickets client.key"
+    )]
     Key {
         /// Where the private half goes, readable by its owner alone; never overwritten
         file: PathBuf,
+        /// Make a key for tickets instead: an issuer's, or that of one who submits
+        #[arg(long)]
+        tickets: bool,
+    },
+    /// What a committee file says, offline: the group's id, slots, quorum, recovery, and which tickets are asked for
+    #[command(after_help = "Example:\n  mint committee show committee.toml")]
+    Show {
+        /// committee.toml
+        committee: PathBuf,
     },
     /// Begin: collect and check all slots' machines, sign, hand out the genesis
     Init(orders::Init),
@@ -38,6 +53,14 @@ pub(crate) enum Command {
     },
     /// Go on in a new epoch after a quorum was lost, signed by a quorum of slot operators
     Recover(orders::Recover),
+    /// Put a member out, signed by a quorum of slot operators
+    Expel(change::Expel),
+    /// Let a release's machines be admitted, or not any more, signed by a quorum of slot operators
+    Release(change::Releases),
+    /// Give out a ticket: who holds a key may write. For whoever holds an issuer's key
+    Ticket(ticket::Options),
+    /// Submit one command, and print what became of it once its proof was verified
+    Submit(submit::Options),
     /// Run a member as a process on this machine
     Run(run::Options),
     /// Write the files of a committee that runs on this machine, SIMULATED, to try all this out
@@ -47,11 +70,16 @@ pub(crate) enum Command {
 /// Does it.
 pub(crate) fn run(command: &Command) -> Result<(), Complaint> {
     match command {
-        Command::Key { file } => key::make(file),
+        Command::Key { file, tickets } => key::make(file, *tickets),
+        Command::Show { committee } => show::run(committee),
+        Command::Ticket(options) => ticket::run(options),
+        Command::Submit(options) => submit::run(options),
         Command::Init(options) => orders::init(options),
         Command::Status(options) => status::run(options),
         Command::Admit { committee, key } => orders::admit(committee, key),
         Command::Recover(options) => orders::recover(options),
+        Command::Expel(options) => change::expel(options),
+        Command::Release(options) => change::release(options),
         Command::Run(options) => run::run(options),
         Command::Simulate(options) => simulate::run(options),
     }
@@ -61,14 +89,12 @@ pub(crate) fn run(command: &Command) -> Result<(), Complaint> {
 struct Visit {
     visitor: Visitor,
     runtime: tokio::runtime::Runtime,
+    tickets: TicketRule,
 }
 
 impl Visit {
     fn open(path: &std::path::Path) -> Result<Self, Complaint> {
-        let unusable = |why: &dyn std::fmt::Display| {
-            let what = format!("{} cannot be used", path.display());
-            Complaint::unable("committee-file", what, why, "see docs/operators/committee.md")
-        };
+        let unusable = |why: &dyn std::fmt::Display| unusable(path, why);
         let file = CommitteeFile::read(path).map_err(|e| unusable(&e))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| unusable(&e))?;
@@ -79,8 +105,13 @@ impl Visit {
         if visitor.is_simulated() {
             progress::simulate();
         }
-        Ok(Self { visitor, runtime })
+        Ok(Self { visitor, runtime, tickets: file.tickets })
     }
+}
+
+fn unusable(path: &std::path::Path, why: &dyn std::fmt::Display) -> Complaint {
+    let what = format!("{} cannot be used", path.display());
+    Complaint::unable("committee-file", what, why, "see docs/operators/committee.md")
 }
 
 fn slot_key(path: &std::path::Path) -> Result<SlotKey, Complaint> {
@@ -98,6 +129,10 @@ fn visit(what: &str, error: &VisitError) -> Complaint {
         }
         VisitError::Stranger(_) => "the key must be one of `slots` in the access rules",
         VisitError::Lives { .. } => "a machine that restarted needs `mint committee admit`, not a recovery",
+        VisitError::Short { .. } => {
+            "if the missing machines are lost, stop those members and start them again: they then wait with their disks, and can be recovered"
+        }
+        VisitError::NotLive => "a committee that lost its quorum needs `mint committee recover` first",
         VisitError::TooFew { .. } => "`mint committee status` says how each stands",
         VisitError::NotFresh(_) => "see `mint committee recover --help`",
         _ => "`mint committee status` says how each slot's machine stands",

@@ -10,7 +10,11 @@
 mod attested;
 mod booted;
 mod documents;
+mod group;
+mod identity;
 mod known;
+mod log;
+mod members;
 mod seeds;
 mod small_disk;
 
@@ -38,6 +42,20 @@ pub const TARGETS: &[Target] = &[
     Target { name: "lock", run: documents::lock },
     Target { name: "pe", run: booted::pe },
     Target { name: "gpt", run: booted::gpt },
+    Target { name: "coalition", run: identity::coalition },
+    Target { name: "manifest", run: identity::manifest },
+    Target { name: "ticket", run: identity::ticket },
+    Target { name: "entry", run: log::entry },
+    Target { name: "checkpoint", run: log::checkpoint },
+    Target { name: "proof", run: log::proof },
+    Target { name: "tile", run: log::tile },
+    Target { name: "peer", run: members::peer },
+    Target { name: "proposals", run: members::proposals },
+    Target { name: "snapshot", run: members::snapshot },
+    Target { name: "frames", run: members::frames },
+    Target { name: "member-files", run: members::member_files },
+    Target { name: "ceremony", run: members::ceremony },
+    Target { name: "receipt", run: members::receipt },
 ];
 
 #[cfg(test)]

@@ -47,8 +47,16 @@ impl Processes {
         committee
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file of the committee's.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("c").join(name)
+    }
+
+    /// Copies one of its files, with this in the place of that.
+    pub(super) fn write_with(&self, from: &str, to: &str, that: &str, this: &str) {
+        let text = std::fs::read_to_string(self.path(from)).unwrap();
+        assert!(text.contains(that), "{text}");
+        std::fs::write(self.path(to), text.replace(that, this)).unwrap();
     }
 
     /// What one slot's file says.
@@ -140,6 +148,14 @@ impl Processes {
             let it = standings.iter().find(|s| s["slot"] == slot).unwrap();
             assert!(it.get("silent").is_some(), "an operator sees that its evidence does not hold: {it:#?}");
         }
+    }
+
+    /// Asserts that slots 0 and 1 live, and that nobody is in slot 2.
+    pub(super) fn two_of_three(&self) {
+        let standings = self.standings();
+        let live = |s: &&Value| s["phase"] == "running" && s["leader"].is_u64();
+        let slots: Vec<_> = standings.iter().filter(live).map(|s| s["slot"].as_u64().unwrap()).collect();
+        assert_eq!(slots, [0, 1], "{standings:#?}");
     }
 
     fn logs(&self) -> String {

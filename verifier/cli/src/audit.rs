@@ -7,6 +7,7 @@ mod members;
 mod page;
 mod progress;
 mod quotes;
+mod saved;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ use crate::output::{Output, talk};
     after_help = "Examples:
   assay audit http://member.example:8080 --group $GROUP --release release.json --policy policy.toml
   assay audit ./ledger --group $GROUP --release old.json --release new.json --checkpoint kept.note
-  assay audit ./ledger --structure --json
+  assay audit http://member.example:8080 --structure --save ledger
 
 Exit: 0 accepted, authentic or simulated; 1 refused; 2 undecided. docs/auditors/audit.md says what each question holds, and
 what no audit can show."
@@ -52,9 +53,12 @@ pub(crate) struct Options {
     /// What you accept (SPECIFICATION, section 3). Default: the strictest
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A checkpoint that you have from elsewhere: this log must continue it, or contain it
+    /// A checkpoint that you have from elsewhere, or a receipt with one in it: this log must continue it, or contain it
     #[arg(long, value_name = "FILE")]
     checkpoint: Vec<PathBuf>,
+    /// Put what is read into this folder, which is not there yet: it can be audited again without a network
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
@@ -97,7 +101,11 @@ fn audit(options: &Options) -> Result<(Findings, page::Log), Complaint> {
         .map(|path| Ok((path.display().to_string(), input::read(path, "checkpoint", input::DOCUMENT)?)))
         .collect::<Result<Vec<_>, Complaint>>()?;
     let question = history::Question { group: options.group, terms: terms.as_ref(), kept: &kept };
-    history::audit(source(&options.log)?.as_ref(), &question)
+    let mut source = source(&options.log)?;
+    if let Some(folder) = &options.save {
+        source = Box::new(saved::Saved::new(source, folder)?);
+    }
+    history::audit(source.as_ref(), &question)
 }
 
 /// What quotes are judged by; none where they are not to be judged.

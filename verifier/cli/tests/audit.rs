@@ -1,6 +1,7 @@
 //! `assay audit` over ledgers that are made here, whole and tampered with. Every tampering is refused with a word of its own.
 
 mod forged_ledger;
+mod rows;
 mod tampered;
 mod web;
 

@@ -113,7 +113,7 @@ impl TdxCase {
         let answered = self.answered_file.as_deref().map(bound).or(asked);
         let nonce = self.answered_nonce.unwrap_or(self.nonce);
         let binding = binding(&nonce, answered.as_ref());
-        let quote = self.quote_bytes(&binding);
+        let quote = self.quote_over(&binding);
         let evidence = Parts {
             kind: "tdx",
             quote: &quote,
@@ -146,10 +146,12 @@ impl TdxCase {
         }
     }
 
-    fn quote_bytes(&self, binding: &[u8; 64]) -> Vec<u8> {
+    /// The quote alone, over this report_data where the case sets none itself.
+    #[must_use]
+    pub fn quote_over(&self, report_data: &[u8; 64]) -> Vec<u8> {
         let mut quote = self.quote.clone();
         let body = &mut quote.body;
-        body.report_data = body.report_data.or(Some(*binding));
+        body.report_data = body.report_data.or(Some(*report_data));
         for (rtmr, replayed) in body.rtmr.iter_mut().zip(self.registers()) {
             *rtmr = rtmr.or(Some(replayed));
         }

@@ -15,8 +15,8 @@ use tempfile::TempDir;
 use crate::load::{System, Writer};
 use crate::{Outcome, metrics};
 
-/// Clients that share one client library's connections and verified checkpoints.
-const SHARED: usize = 16;
+/// Clients that share one client library's connections and verified checkpoints: all of them, as on the other side.
+const SHARED: usize = 256;
 
 /// Ended, and their folders removed, when dropped.
 pub(crate) struct Cluster {

@@ -15,6 +15,18 @@ pub struct Fork {
     pub why: String,
 }
 
+/// Two checkpoints of different epochs, each under a quorum's cosignatures, of which the later one's tree went on from fewer entries than the earlier
+/// one has: a recovery, signed by q slot operators, dropped what was acknowledged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truncation {
+    /// The signed note of the earlier epoch.
+    pub before: String,
+    /// That of the later one.
+    pub after: String,
+    /// Entries of the earlier epoch's tree that went on.
+    pub survives: u64,
+}
+
 /// Why a client has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -68,6 +80,14 @@ pub enum ClientError {
     /// Two histories. They are kept: [`Client::fork`](super::Client::fork).
     #[error("two histories: {}", .0.why)]
     Forked(Box<Fork>),
+    /// A receipt's entry did not survive a recovery.
+    #[error("entry {index} was acknowledged and is gone: a recovery went on from {} entries", .proof.survives)]
+    Truncated {
+        /// Index of the entry.
+        index: u64,
+        /// The two checkpoints that show it.
+        proof: Box<Truncation>,
+    },
     /// It is not known whether the command was or will be applied: ask for the fate, or settle it.
     #[error("submission {nonce}: its outcome is not known: {why}")]
     Unclear {

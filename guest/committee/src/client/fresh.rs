@@ -71,8 +71,7 @@ impl Client {
     /// [`ClientError::NoQuorum`] where fewer than q answer.
     pub async fn fresh(&self) -> Result<Verified, ClientError> {
         let want = self.connected().await?.quorum;
-        let mut nonce = [0; 32];
-        getrandom::fill(&mut nonce).map_err(|error| ClientError::connection("randomness", error))?;
+        let nonce = Self::nonce()?;
         let target = format!("/checkpoint?challenge={}", hex::encode(nonce));
         let (mut slots, mut largest, mut last) = (BTreeSet::new(), 0, "no address".to_owned());
         for endpoint in self.endpoints() {
@@ -104,6 +103,13 @@ impl Client {
         .await
     }
 
+    /// Something that nobody could have signed before.
+    pub(super) fn nonce() -> Result<[u8; 32], ClientError> {
+        let mut nonce = [0; 32];
+        getrandom::fill(&mut nonce).map_err(|error| ClientError::connection("randomness", error))?;
+        Ok(nonce)
+    }
+
     async fn challenge(
         &self,
         endpoint: &Endpoint,
@@ -127,7 +133,11 @@ impl Client {
         Ok((member.slot, freshness.size))
     }
 
-    async fn checkpoint_of(&self, endpoint: &Endpoint, target: &str) -> Result<Verified, ClientError> {
+    pub(super) async fn checkpoint_of(
+        &self,
+        endpoint: &Endpoint,
+        target: &str,
+    ) -> Result<Verified, ClientError> {
         let note = endpoint.ask(&Ask::get(target), self.inner.options.request).await?;
         let note = std::str::from_utf8(&note)
             .map_err(|error| ClientError::unproven(&endpoint.address, "checkpoint", error))?;

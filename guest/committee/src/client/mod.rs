@@ -7,12 +7,15 @@
 //!
 //! - **It judges no quote.** That an admitted machine runs the release is what the committee checked and `assay audit` checks again; a client trusts the slot operators'
 //!   signatures and q of n machines.
-//! - **That a key's entry is the last one, or that there is none, is the word of the member asked**; [`Collection::get_fresh`] asks q members, one of which is honest
-//!   where fewer than q lie.
+//! - **That a key's entry is the last one, or that there is none, is the word of whoever answers at the address**; [`Collection::get_fresh`] has members of q slots sign
+//!   what they say, one of which is honest where fewer than q lie.
+//! - **A recovery may have dropped what was acknowledged.** The client follows a recovery that q operators signed, keeps the proof where the new tree lacks what it
+//!   had seen signed ([`Client::truncation`]), and can ask whether a receipt still holds ([`Client::confirm`]).
 //! - **It does not see a fork that it is not shown.** Two histories that it meets are kept as a [`Fork`]; comparing with others is theirs to do.
 //! - **Consistency is proven at least once every [`Options::prove_every`]**, and before each read, not for each receipt.
 //! - **Former members' keys** live in RAM and die with the machine; a client that is started anew long after trusts that q of them were not stolen.
 
+mod confirm;
 mod connection;
 mod error;
 mod fresh;
@@ -21,16 +24,18 @@ mod options;
 mod read;
 mod roster;
 mod submit;
+mod ticket_key;
 mod track;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hallmark_coalition::{Committee, UniqueId};
 
-pub use error::{ClientError, Fork};
+pub use error::{ClientError, Fork, Truncation};
 pub use options::{Credential, Options};
 pub use read::{Collection, Item, Stream, collection, stream};
 pub use submit::{Decided, Receipt};
+pub use ticket_key::TicketKey;
 pub use track::Verified;
 
 use connection::Endpoint;
@@ -66,5 +71,11 @@ impl Client {
     #[must_use]
     pub fn fork(&self) -> Option<Fork> {
         self.track().fork.clone()
+    }
+
+    /// Proof that a recovery dropped entries which this client had seen under a quorum's cosignatures, if one did.
+    #[must_use]
+    pub fn truncation(&self) -> Option<Truncation> {
+        self.track().truncation.clone()
     }
 }

@@ -1,10 +1,13 @@
 //! Typed handles: a stream in order, a collection by key.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use hallmark_ledger::checkpoint::Checkpoint;
+use hallmark_ledger::cosignature::signed;
 use hallmark_ledger::entry::Entry;
 use hallmark_ledger::hash::Hash;
+use hallmark_ledger::system::lookup_message;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde::Deserialize;
@@ -14,6 +17,7 @@ use serde_json::value::RawValue;
 use super::connection::{Ask, Endpoint};
 use super::line::{Leaf, Line};
 use super::{Client, ClientError, Verified};
+use crate::service::Lookup;
 
 /// Longest line: an entry, its proof, a note.
 const MAX_LINE: usize = 256 * 1024;
@@ -70,10 +74,11 @@ pub fn collection<T: DeserializeOwned>(client: &Client, surface: &str) -> Collec
 
 #[derive(Deserialize)]
 struct Found {
-    index: u64,
-    leaf: Box<RawValue>,
-    proof: Vec<Hash>,
+    index: Option<u64>,
+    leaf: Option<Box<RawValue>>,
+    proof: Option<Vec<Hash>>,
     checkpoint: String,
+    word: Option<Lookup>,
 }
 
 impl Client {
@@ -106,14 +111,16 @@ impl<T: DeserializeOwned> Collection<T> {
         self.client.first(async |endpoint| self.get_of(endpoint, key).await).await
     }
 
-    /// The latest of what q members say under a checkpoint that covers all that was acknowledged before the call. Wrong only where q members lie.
+    /// The latest of what members of q different slots say, each signing its answer for a nonce of this call, under a checkpoint that covers all
+    /// that was acknowledged before the call. Wrong only where all of these q lie; one member counts once, at however many addresses it answers.
     ///
     /// # Errors
     /// [`ClientError::NoQuorum`] where fewer than q answer.
     pub async fn get_fresh(&self, key: &str) -> Result<Option<Item<T>>, ClientError> {
         let fresh = self.client.fresh().await?;
         let want = self.client.connected().await?.quorum;
-        let (mut got, mut best, mut last): (_, Option<Item<T>>, _) = (0, None, "no address".to_owned());
+        let nonce = Client::nonce()?;
+        let (mut slots, mut best, mut last) = (BTreeSet::new(), None::<Item<T>>, "no address".to_owned());
         for endpoint in self.client.endpoints() {
             // The member's index may be behind its checkpoint for a moment.
             let wait = format!("/checkpoint?size={}", fresh.checkpoint().size);
@@ -122,17 +129,17 @@ impl<T: DeserializeOwned> Collection<T> {
                 last = error.to_string();
                 continue;
             }
-            let mut answer = self.get_of(endpoint, key).await;
+            let mut answer = self.word_of(endpoint, key, &nonce).await;
             for _ in 0..20 {
                 if !matches!(answer, Err(ClientError::Stale { .. })) {
                     break;
                 }
                 tokio::time::sleep(self.client.inner.options.pause / 4).await;
-                answer = self.get_of(endpoint, key).await;
+                answer = self.word_of(endpoint, key, &nonce).await;
             }
             match answer {
-                Ok(item) => {
-                    got += 1;
+                Ok((slot, item)) => {
+                    slots.insert(slot);
                     let later = |known: &Item<T>| item.as_ref().is_some_and(|item| item.index > known.index);
                     if best.as_ref().is_none_or(later) {
                         best = item.or(best);
@@ -141,11 +148,11 @@ impl<T: DeserializeOwned> Collection<T> {
                 Err(error) if error.is_passing() => last = error.to_string(),
                 Err(error) => return Err(error),
             }
-            if got >= want {
+            if slots.len() >= want {
                 return Ok(best);
             }
         }
-        Err(ClientError::NoQuorum { got, want, last })
+        Err(ClientError::NoQuorum { got: slots.len(), want, last })
     }
 
     async fn get_of(&self, endpoint: &Endpoint, key: &str) -> Result<Option<Item<T>>, ClientError> {
@@ -155,19 +162,64 @@ impl<T: DeserializeOwned> Collection<T> {
             Err(ClientError::Refused { document, .. }) if document.code == "no-such-key" => return Ok(None),
             answer => answer?,
         };
-        let unproven =
-            |what, why: &dyn std::fmt::Display| ClientError::unproven(&endpoint.address, what, why);
-        let found: Found = serde_json::from_slice(&answer).map_err(|error| unproven("collection", &error))?;
+        let (_, item) = self.found(endpoint, key, &answer).await?;
+        item.map(Some).ok_or_else(|| unproven(endpoint, "collection", &"neither an entry nor a refusal"))
+    }
+
+    /// A member's signed answer: its slot, and the key's last entry, or none.
+    async fn word_of(
+        &self,
+        endpoint: &Endpoint,
+        key: &str,
+        nonce: &[u8; 32],
+    ) -> Result<(u16, Option<Item<T>>), ClientError> {
+        let target =
+            format!("/collections/{}/{}?challenge={}", self.surface, encode(key), hex::encode(nonce));
+        let answer = endpoint.ask(&Ask::get(&target), self.client.inner.options.request).await?;
+        let ((verified, word), item) = self.found(endpoint, key, &answer).await?;
+        let word = word.ok_or_else(|| unproven(endpoint, "collection", &"unsigned"))?;
+        let keyring = self.client.keyring(endpoint).await?;
+        let member = keyring.roster.node(word.node).ok_or_else(|| {
+            unproven(endpoint, "collection", &format_args!("node {} is no member", word.node))
+        })?;
+        let Checkpoint { origin, epoch, size, root, .. } = verified.checkpoint();
+        let index = item.as_ref().map(|item| item.index);
+        let message = lookup_message(origin, *epoch, nonce, (*size, root), (&self.surface, key), index);
+        if !signed(&member.cosign_key, &message, &word.signature) {
+            let why = format!("the signature of node {} is wrong", word.node);
+            return Err(unproven(endpoint, "collection", &why));
+        }
+        Ok((member.slot, item))
+    }
+
+    /// Verifies an answer: the entry, if it has one, is the key's, in the tree of a checkpoint that is not behind what this client has seen.
+    async fn found(
+        &self,
+        endpoint: &Endpoint,
+        key: &str,
+        answer: &[u8],
+    ) -> Result<((Verified, Option<Lookup>), Option<Item<T>>), ClientError> {
+        let found: Found =
+            serde_json::from_slice(answer).map_err(|error| unproven(endpoint, "collection", &error))?;
         let verified = self.client.verify(endpoint, &found.checkpoint, true).await?;
         self.client.not_behind(endpoint, &verified)?;
-        let leaf =
-            Leaf { index: found.index, bytes: found.leaf.get().as_bytes().to_vec(), path: found.proof };
-        let item = Client::item(endpoint, leaf, &self.surface, verified)?;
+        let Found { index, leaf, proof, word, .. } = found;
+        let (index, leaf, path) = match (index, leaf, proof) {
+            (None, None, None) => return Ok(((verified, word), None)),
+            (Some(index), Some(leaf), Some(path)) => (index, leaf, path),
+            _ => return Err(unproven(endpoint, "collection", &"index, leaf or proof is missing")),
+        };
+        let leaf = Leaf { index, bytes: leaf.get().as_bytes().to_vec(), path };
+        let item = Client::item(endpoint, leaf, &self.surface, Verified::clone(&verified))?;
         if item.entry.key() != Some(key) {
-            return Err(unproven("leaf", &"an entry of another key"));
+            return Err(unproven(endpoint, "leaf", &"an entry of another key"));
         }
-        Ok(Some(item))
+        Ok(((verified, word), Some(item)))
     }
+}
+
+fn unproven(endpoint: &Endpoint, what: &'static str, why: &dyn std::fmt::Display) -> ClientError {
+    ClientError::unproven(&endpoint.address, what, why)
 }
 
 impl<T: DeserializeOwned> Stream<T> {

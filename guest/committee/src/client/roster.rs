@@ -24,9 +24,17 @@ pub(super) struct Keyring {
     pub(super) log: Verifier,
     pub(super) roster: Roster,
     pub(super) quorum: usize,
+    /// Of each epoch that was left behind, how many entries went on.
+    recoveries: BTreeMap<u64, u64>,
 }
 
 impl Keyring {
+    /// Entries of a former epoch's tree that are in the tree of now; none where no recovery left that epoch.
+    pub(super) fn survives(&self, epoch: u64) -> Option<u64> {
+        self.recoveries.get(&epoch)?;
+        self.recoveries.range(epoch..).map(|(_, size)| *size).min()
+    }
+
     pub(super) fn keys(&self) -> Keys<'_> {
         Keys { log: &self.log, roster: &self.roster, quorum: self.quorum }
     }
@@ -47,6 +55,7 @@ fn replay(committee: &Committee, entries: &BTreeMap<u64, Entry>) -> Result<Keyri
     let mut log = genesis.log_key().ok_or("genesis: the log key is not named by its origin")?;
     let mut roster = Roster { epoch: genesis.epoch, members: BTreeMap::new() };
     let mut used: BTreeSet<[u8; 32]> = BTreeSet::new();
+    let mut recoveries = BTreeMap::new();
     for (index, entry) in entries {
         let wrong = |why: &dyn std::fmt::Display| format!("entry {index}: {why}");
         match SystemEntry::of(entry).map_err(|error| wrong(&error))? {
@@ -72,6 +81,10 @@ fn replay(committee: &Committee, entries: &BTreeMap<u64, Entry>) -> Result<Keyri
                 if recovery.old_epoch != roster.epoch || recovery.new_epoch <= roster.epoch {
                     return Err(wrong(&"a recovery of another epoch"));
                 }
+                if recovery.size != *index {
+                    return Err(wrong(&"it does not stand where it says that the tree goes on"));
+                }
+                recoveries.insert(recovery.old_epoch, recovery.size);
                 log = recovery
                     .new_log_key(&group)
                     .ok_or_else(|| wrong(&"the log key is not named by its origin"))?;
@@ -80,14 +93,14 @@ fn replay(committee: &Committee, entries: &BTreeMap<u64, Entry>) -> Result<Keyri
             _ => return Err(wrong(&"not what its surface says")),
         }
     }
-    Ok(Keyring { log, roster, quorum: committee.acl().quorum() })
+    Ok(Keyring { log, roster, quorum: committee.acl().quorum(), recoveries })
 }
 
 /// One response's lines, proven under the checkpoint that it names, which is not verified yet.
-struct Page {
+pub(super) struct Page {
     checkpoint: Checkpoint,
-    note: String,
-    entries: Vec<(u64, Entry)>,
+    pub(super) note: String,
+    pub(super) entries: Vec<(u64, Entry)>,
 }
 
 impl Client {
@@ -102,7 +115,7 @@ impl Client {
         let mut newest: Option<(Checkpoint, String)> = None;
         for surface in SURFACES {
             let mut from = 0;
-            while let Some(page) = self.page(endpoint, surface, from).await? {
+            while let Some(page) = self.page(endpoint, surface, from, "").await? {
                 for (index, entry) in page.entries {
                     if entry.seq() != from {
                         return Err(unproven("roster", &format_args!("{surface}: {from} is left out")));
@@ -122,10 +135,17 @@ impl Client {
         Ok((keyring, signed.map_err(|error| unproven("checkpoint", &error))?))
     }
 
-    async fn page(&self, endpoint: &Endpoint, surface: &str, from: u64) -> Result<Option<Page>, ClientError> {
+    /// Entries of a surface from a number on, proven under a checkpoint that is not verified yet; `more` is further query. None where there are none.
+    pub(super) async fn page(
+        &self,
+        endpoint: &Endpoint,
+        surface: &str,
+        from: u64,
+        more: &str,
+    ) -> Result<Option<Page>, ClientError> {
         let unproven =
             |what, why: &dyn std::fmt::Display| ClientError::unproven(&endpoint.address, what, why);
-        let target = format!("/streams/{surface}?from={from}&proofs=1");
+        let target = format!("/streams/{surface}?from={from}&proofs=1{more}");
         let text = endpoint.ask(&Ask::get(&target), self.inner.options.request).await?;
         let mut page: Option<Page> = None;
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {

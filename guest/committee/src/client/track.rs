@@ -10,7 +10,7 @@ use hallmark_ledger::note::Note;
 
 use super::connection::Endpoint;
 use super::roster::Keyring;
-use super::{Client, ClientError, Fork};
+use super::{Client, ClientError, Fork, Truncation};
 
 /// Checkpoints that were verified lately: receipts of one batch share theirs.
 const REMEMBERED: usize = 64;
@@ -26,6 +26,7 @@ pub(super) struct Track {
     proven: Option<Instant>,
     lately: VecDeque<Verified>,
     pub(super) fork: Option<Fork>,
+    pub(super) truncation: Option<Truncation>,
 }
 
 impl Client {
@@ -118,7 +119,11 @@ impl Client {
                 return Err(self.forked(known, signed, "two roots at one size"));
             }
             // After a recovery the tree may be smaller; the new epoch stands in every checkpoint since, and the operators signed it.
-            if due && a.epoch == b.epoch {
+            let survives = if a.epoch < b.epoch { self.survives(endpoint, a.epoch)? } else { u64::MAX };
+            if a.size > survives {
+                let (before, after) = (known.note().to_owned(), signed.note().to_owned());
+                self.track().truncation.get_or_insert(Truncation { before, after, survives });
+            } else if due && a.epoch <= b.epoch {
                 let (old, new) = if a.size <= b.size { (a, b) } else { (b, a) };
                 match self.shown(endpoint, old, new).await {
                     Err(ClientError::Unproven { why, .. }) => return Err(self.forked(known, signed, &why)),
@@ -142,6 +147,15 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Entries of an epoch's tree that a recovery went on from, as its operators signed.
+    pub(super) fn survives(&self, endpoint: &Endpoint, epoch: u64) -> Result<u64, ClientError> {
+        let survives = self.track().keyring.as_ref().and_then(|keyring| keyring.survives(epoch));
+        survives.ok_or_else(|| {
+            let why = format!("a later epoch than {epoch}, and no recovery of it");
+            ClientError::unproven(&endpoint.address, "roster", why)
+        })
     }
 
     /// Whether any member shows that `new` extends `old`. One that is behind cannot, and one that lies must not make a fork out of one history: only where a proof

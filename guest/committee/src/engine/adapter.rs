@@ -37,7 +37,7 @@ fn carried(snapshot: &StoredSnapshot) -> Snapshot<Types> {
 
 impl<M: Machine> RaftSnapshotBuilder<Types> for Adapter<M> {
     /// The snapshot that the last `committee.snapshot` entry left. Taking one is an entry of the log, so that its digest is in the ledger and all members
-    /// take it at the same place; Raft only learns here that there is one.
+    /// take it at the same place; Raft only learns here that there is one, once a quorum has signed that entry.
     async fn build_snapshot(&mut self) -> Result<Snapshot<Types>, StorageError<NodeId>> {
         let mut inner = self.0.lock();
         match (&inner.snapshot, inner.state.core()) {
@@ -78,15 +78,7 @@ impl<M: Machine> RaftStateMachine<Types> for Adapter<M> {
     {
         let entries: Vec<_> = entries.into_iter().collect();
         let replies = vec![(); entries.len()];
-        if self.0.apply(entries) {
-            let shared = Arc::clone(&self.0);
-            // Tells Raft that there is a snapshot; not awaited here, where Raft waits for us.
-            tokio::spawn(async move {
-                if let Some(raft) = shared.raft.get() {
-                    let _ = raft.trigger().snapshot().await;
-                }
-            });
-        }
+        self.0.apply(entries);
         Ok(replies)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hallmark_machine::Machine;
 
 use super::shared::Shared;
-use super::{PeerRequest, PeerResponse};
+use super::{Fault, PeerRequest, PeerResponse};
 
 /// Runs until the engine stops.
 pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
@@ -25,8 +25,14 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
         if shared.is_stopped() {
             return;
         }
-        let peers = shared.lock().state.core().map(super::super::state::Core::voters).unwrap_or_default();
-        let peers: Vec<_> = peers.into_iter().filter(|voter| voter.node != shared.node).collect();
+        if shared.book().is_full() {
+            tokio::time::sleep(shared.timing.retry).await;
+        }
+        if matches!(shared.lock().fault, Some(Fault::Snapshot { .. })) {
+            // No peer's ledger comes to such a state.
+            return;
+        }
+        let peers = shared.known_peers();
         turn = turn.wrapping_add(1);
         let peer = turn.checked_rem(peers.len()).and_then(|at| peers.get(at));
         let got = match peer {
@@ -45,11 +51,14 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
             tokio::time::sleep(shared.timing.retry).await;
             continue;
         }
-        // The one that answered is asked again.
+        // The one that answered is asked again, unless what it gave comes to nothing.
         turn = turn.wrapping_sub(1);
         let mut book = shared.book_mut();
         if book.gap().is_some() {
-            book.fill(from, &got);
+            let closed = book.fill(from, &got);
+            if !closed && book.dir().size() <= from {
+                turn = turn.wrapping_add(1);
+            }
         } else {
             book.refill(from, &got);
         }

@@ -24,8 +24,14 @@ pub(crate) struct Book {
     ahead_bytes: usize,
     /// Sizes whose root the state knows, ascending: what fills the gap must come to these.
     anchors: VecDeque<(u64, Hash)>,
+    /// Where the files ended when the gap opened, until they are cut back to there in vain.
+    opened: u64,
+    /// What peers gave did not come to the root that it must.
+    doubtful: bool,
     /// Why the files are not written any more.
     failed: Option<String>,
+    /// What the disk said, while there is no room: leaves wait in memory.
+    full: Option<String>,
     /// The last checkpoint, where the files do not reach it yet.
     due: Option<std::sync::Arc<SignedCheckpoint>>,
 }
@@ -49,7 +55,10 @@ impl Book {
             from,
             ahead_bytes: 0,
             anchors: VecDeque::new(),
+            opened: 0,
+            doubtful: false,
             failed: None,
+            full: None,
             due: None,
         })
     }
@@ -59,7 +68,7 @@ impl Book {
     }
 
     pub(crate) fn failed(&self) -> Option<&str> {
-        self.failed.as_deref()
+        self.failed.as_deref().or(self.full.as_deref())
     }
 
     /// Takes the leaves from `first` on, behind a tree of `first` leaves with root `before` (asked for only where needed).
@@ -71,11 +80,19 @@ impl Book {
             self.wait(first, leaves);
             Ok(())
         } else if first == self.dir.size() {
-            self.dir.append(&leaves)
+            match self.dir.append(&leaves) {
+                Err(error) if is_full(&error) => {
+                    self.from = first;
+                    self.wait(first, leaves);
+                    Err(error)
+                }
+                other => other,
+            }
         } else if first < self.dir.size() {
             self.overlap(first, &leaves)
         } else {
             self.anchors.push_back((first, before()));
+            self.opened = self.dir.size();
             self.from = first;
             self.wait(first, leaves);
             Ok(())
@@ -85,6 +102,12 @@ impl Book {
 
     fn note(&mut self, result: Result<(), StoreError>) {
         if let Err(error) = result {
+            if is_full(&error) {
+                // Nothing was added: tried again once in a while.
+                tracing::error!(%error, "ledger: no room");
+                self.full = Some(error.to_string());
+                return;
+            }
             tracing::error!(%error, "ledger: the files are not written any more");
             self.failed = Some(error.to_string());
         }
@@ -167,7 +190,14 @@ impl Book {
             let result = self.cut(0);
             self.note(result);
         }
+        self.opened = self.dir.size();
+        self.doubtful = false;
         self.anchors.push_back((size, root));
+    }
+
+    /// Whether peers gave leaves that are not what the state says.
+    pub(crate) const fn doubtful(&self) -> bool {
+        self.doubtful
     }
 
     /// What has to be asked of peers.
@@ -197,10 +227,14 @@ impl Book {
         }
         if self.dir.root() != root {
             tracing::warn!(size, "ledger: what peers gave is not what the state says; asked for again");
-            let result = self.cut(0);
+            // The peer, the state, or what was there before is wrong: first without the peer's, then from the beginning.
+            let opened = std::mem::take(&mut self.opened);
+            let result = self.cut(opened);
             self.note(result);
+            self.doubtful = true;
             return false;
         }
+        self.doubtful = false;
         self.anchors.pop_front();
         self.catch_up();
         true
@@ -211,6 +245,9 @@ impl Book {
         if from == self.dir.size() && self.anchors.is_empty() {
             let room = usize::try_from(self.from.saturating_sub(from)).unwrap_or(usize::MAX);
             let result = self.dir.append(leaves.get(..leaves.len().min(room)).unwrap_or_default());
+            if result.is_ok() {
+                self.full = None;
+            }
             self.note(result);
             self.catch_up();
         }
@@ -218,9 +255,14 @@ impl Book {
 
     fn catch_up(&mut self) {
         if self.dir.size() == self.from && self.failed.is_none() {
-            let leaves: Vec<_> = self.ahead.drain(..).collect();
+            let result = self.dir.append(self.ahead.make_contiguous());
+            if result.as_ref().is_err_and(is_full) {
+                self.note(result);
+                return;
+            }
+            self.ahead.clear();
             self.ahead_bytes = 0;
-            let result = self.dir.append(&leaves);
+            self.full = None;
             self.note(result);
             self.from = self.dir.size();
         }
@@ -252,6 +294,20 @@ impl Book {
         }
     }
 
+    /// Whether leaves wait for room.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.full.is_some()
+    }
+
+    /// Tries again what found no room.
+    pub(crate) fn again(&mut self) {
+        if self.ahead.is_empty() {
+            self.full = None;
+        } else if self.full.is_some() && self.anchors.is_empty() {
+            self.catch_up();
+        }
+    }
+
     /// Writes what the folder lacks to serve readers by itself.
     pub(crate) fn publish(&mut self) {
         if self.failed.is_none() {
@@ -267,4 +323,9 @@ impl Book {
             tracing::warn!(%error, "ledger: the folder stays locked until the last handle is gone");
         }
     }
+}
+
+/// Whether there is no room for it, and nothing else wrong.
+fn is_full(error: &StoreError) -> bool {
+    matches!(error, StoreError::File { source, .. } if crate::store::is_full(source))
 }

@@ -154,7 +154,7 @@ impl Default for Limits {
             waiting: 4096,
             batch: 512,
             batch_bytes: 512 << 10,
-            in_flight: 2,
+            in_flight: 8,
             snapshot_entries: 8192,
             snapshot_bytes: 64 << 20,
             keep_entries: 1024,

@@ -7,6 +7,8 @@
 //! And nobody signs a later one before holding q signatures on it. Otherwise a compromised leader could admit a machine that has just rebooted, and remembers
 //! nothing of what it signed before, in a side history in which the new key makes up the quorum: each reboot would be worth a compromised member. The price: q members
 //! have to be live without the newcomer; where q is all n slots, a lost machine means a recovery.
+//!
+//! A state that came by a snapshot signs nothing before a quorum was found to have signed the snapshot's own entry: see `audit`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use hallmark_ledger::system::{Equivocation, Roster};
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
+use super::audit::Claim;
 
 /// A member's cosignature, and the tree it signs; nothing is verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +65,12 @@ pub(crate) struct Cosigning {
     pub(crate) own: BTreeMap<u64, Signed>,
     /// The last checkpoint under a quorum.
     pub(crate) cosigned: Option<Arc<SignedCheckpoint>>,
+    /// Those before it, as many as there are boundaries below it: a member that signed one of them and another tree as large is convicted.
+    pub(crate) past: BTreeMap<u64, Arc<SignedCheckpoint>>,
     /// Whether this member has seen the quorum that admitted it (see [`Cosigning::clear`]).
     pub(crate) cleared: bool,
+    /// The snapshot that the state came from, while nobody has vouched for it: nothing is signed, and no checkpoint believed.
+    pub(crate) held: Option<Claim>,
     /// A checkpoint of a tree to come: the note.
     pub(crate) note: Option<(u64, Vec<u8>)>,
     pub(crate) equivocations: BTreeMap<NodeId, Equivocation>,
@@ -73,6 +80,11 @@ impl Cosigning {
     /// Size under the last quorum checkpoint.
     pub(crate) fn size(&self) -> u64 {
         self.cosigned.as_ref().map_or(0, |signed| signed.checkpoint().size)
+    }
+
+    /// The checkpoint of this size, where it is one of the last under a quorum.
+    pub(crate) fn of_size(&self, size: u64) -> Option<&Arc<SignedCheckpoint>> {
+        self.cosigned.iter().chain(self.past.values()).find(|signed| signed.checkpoint().size == size)
     }
 
     /// Boundaries that no quorum has signed yet.
@@ -144,6 +156,13 @@ impl Cosigning {
         size > self.size() && !self.collected.get(&size).is_some_and(|slots| slots.contains_key(&slot))
     }
 
+    /// Keeps a checkpoint of a tree to come, or one that cannot be judged yet: the largest.
+    pub(crate) fn keep_note(&mut self, size: u64, note: &[u8]) {
+        if self.note.as_ref().is_none_or(|(noted, _)| *noted < size) {
+            self.note = Some((size, note.to_vec()));
+        }
+    }
+
     /// Adds a verified signature.
     pub(crate) fn collect(&mut self, size: u64, checked: CheckedCosignature) {
         self.collected.entry(size).or_default().insert(checked.cosignature().slot, checked);
@@ -155,7 +174,12 @@ impl Cosigning {
         if size <= self.size() && self.cosigned.is_some() {
             return false;
         }
-        self.cosigned = Some(signed);
+        if let Some(before) = self.cosigned.replace(signed) {
+            self.past.insert(before.checkpoint().size, before);
+            if self.past.len() > LATE {
+                self.past.pop_first();
+            }
+        }
         self.collected = self.collected.split_off(&size.saturating_add(1));
         self.own = self.own.split_off(&size.saturating_add(1));
         while self.boundaries.len() > LATE

@@ -1,20 +1,22 @@
-//! Carries signatures to the leader and checkpoints from it, as soon as there are any.
+//! Carries signatures to the leader as soon as there are any, and checkpoints from it as soon as somebody waits for them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use hallmark_machine::Machine;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
+use super::beat::Listener;
 use super::shared::Shared;
 use super::{Node, NodeId, PeerRequest, PeerResponse};
 
 /// Sends this member's signatures to the leader. One request at a time: what is signed meanwhile goes together in the next.
-pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: watch::Receiver<u64>) {
+pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener) {
     let mut sent: (Option<NodeId>, u64) = (None, 0);
     loop {
-        beat.borrow_and_update();
+        beat.look();
         let leader = shared.leader().filter(|leader| *leader != shared.node);
         if leader != sent.0 {
             sent = (leader, 0);
@@ -32,7 +34,8 @@ pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: wat
             }
             continue;
         }
-        if beat.changed().await.is_err() || shared.is_stopped() {
+        beat.changed().await;
+        if shared.is_stopped() {
             return;
         }
     }
@@ -45,15 +48,16 @@ async fn call<M: Machine>(shared: &Shared<M>, to: NodeId, request: PeerRequest) 
 }
 
 /// Keeps one task a follower that sends it the last checkpoint while this member leads.
-pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: watch::Receiver<u64>) {
+pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener) {
     let mut tasks: BTreeMap<NodeId, JoinHandle<()>> = BTreeMap::new();
     loop {
-        beat.borrow_and_update();
+        beat.look();
         let voters = shared.lock().state.core().map(super::super::state::Core::voters).unwrap_or_default();
         let here = |node: &NodeId| voters.iter().any(|voter| voter.node == *node);
         tasks.retain(|node, task| {
             let stays = here(node);
             if !stays {
+                shared.forget_hurry(*node);
                 task.abort();
             }
             stays
@@ -64,23 +68,41 @@ pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: wa
                 tokio::spawn(follower(shared, beat, voter.node, voter.reach))
             });
         }
-        if beat.changed().await.is_err() || shared.is_stopped() {
+        beat.changed().await;
+        if shared.is_stopped() {
             break;
         }
     }
     tasks.into_values().for_each(|task| task.abort());
 }
 
-async fn follower<M: Machine>(
-    shared: Arc<Shared<M>>,
-    mut beat: watch::Receiver<u64>,
-    to: NodeId,
-    reach: Node,
-) {
+/// Between checkpoints for a follower whose clients wait for none.
+const UNHURRIED: Duration = Duration::from_millis(20);
+/// How long a follower that passed a proposal on is sent each checkpoint at once.
+const HURRIED: Duration = Duration::from_secs(2);
+
+impl<M: Machine> Shared<M> {
+    /// A follower's client waits for a checkpoint.
+    pub(crate) fn hurry(&self, to: NodeId) {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        hurried.insert(to, Instant::now());
+    }
+
+    fn forget_hurry(&self, to: NodeId) {
+        self.hurried.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
+    }
+
+    fn is_hurried(&self, to: NodeId) -> bool {
+        let hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        hurried.get(&to).is_some_and(|at| at.elapsed() < HURRIED)
+    }
+}
+
+async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: NodeId, reach: Node) {
     // Under another leader the follower may have missed what this one sent before.
     let mut sent: (u64, u64) = (0, 0);
     loop {
-        beat.borrow_and_update();
+        beat.look();
         let term = shared.leads();
         let signed = shared.published.borrow().clone();
         if let (Some(term), Some(signed)) = (term, signed) {
@@ -93,6 +115,10 @@ async fn follower<M: Machine>(
                 );
                 if ok {
                     sent = due;
+                    // Each costs the follower as many verifications as it has signatures.
+                    if !shared.is_hurried(to) {
+                        tokio::time::sleep(UNHURRIED).await;
+                    }
                 } else {
                     tokio::time::sleep(shared.timing.retry).await;
                 }
@@ -102,7 +128,8 @@ async fn follower<M: Machine>(
                 continue;
             }
         }
-        if beat.changed().await.is_err() || shared.is_stopped() {
+        beat.changed().await;
+        if shared.is_stopped() {
             return;
         }
     }

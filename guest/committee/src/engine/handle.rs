@@ -20,6 +20,8 @@ const MAX_SIGNATURES: usize = 1024;
 enum Standing {
     /// A node that Raft or the roster knows.
     Node(NodeId),
+    /// Nobody that this member knows, but a member of its roster does, as a machine that was admitted behind this member's state.
+    Named,
     /// Nobody that this member knows, and this member knows who is a member.
     Stranger,
     /// This member has just been admitted, and has not come to its own admission yet: whoever its transport let in. Its state may be a snapshot's, older than the
@@ -49,10 +51,8 @@ impl<M: Machine> Shared<M> {
             None if self.founders.is_empty() && core.is_none_or(|core| self.node >= core.frontier.size()) => {
                 Standing::Unknown
             }
-            None => {
-                let named = self.vouched().node(&caller.spki_sha256, inner.state.size());
-                named.map_or(Standing::Stranger, Standing::Node)
-            }
+            None if self.vouched().knows(&caller.spki_sha256, inner.state.size()) => Standing::Named,
+            None => Standing::Stranger,
         }
     }
 
@@ -98,7 +98,7 @@ impl<M: Machine> Shared<M> {
         let (size, root, origin) = {
             let inner = self.lock();
             // Before it is cleared, a machine may know less than the one that had its slot had signed.
-            if inner.fault.is_some() || !inner.cosigning.cleared {
+            if inner.fault.is_some() || !inner.cosigning.cleared || inner.cosigning.held.is_some() {
                 return None;
             }
             let cosigned = inner.cosigning.cosigned.as_ref().map(|signed| signed.checkpoint());
@@ -141,18 +141,24 @@ impl<M: Machine> Engine<M> {
             return refused("this member has stopped");
         }
         let standing = shared.standing(caller);
-        if standing == Standing::Stranger
-            && !request.open_to_candidates()
-            && !matches!(request, PeerRequest::Join)
-        {
-            if matches!(request, PeerRequest::Append(_) | PeerRequest::Vote(_) | PeerRequest::Snapshot(_)) {
+        let of_raft =
+            matches!(request, PeerRequest::Append(_) | PeerRequest::Vote(_) | PeerRequest::Snapshot(_));
+        let open = request.open_to_candidates() || matches!(request, PeerRequest::Join);
+        let may = match standing {
+            Standing::Node(_) => true,
+            // Nobody here knows yet what they may sign or order: Raft's requests lead up to that, and nothing else is taken.
+            Standing::Named | Standing::Unknown => of_raft || open,
+            Standing::Stranger => open,
+        };
+        if !may {
+            if of_raft {
                 shared.inquire();
             }
             return refused("not a member of this epoch");
         }
         match request {
             PeerRequest::Append(_) | PeerRequest::Vote(_) | PeerRequest::Snapshot(_) => {
-                self.raft_request(standing, request).await
+                self.raft_request(caller, standing, request).await
             }
             PeerRequest::Cosigned(signatures) if signatures.len() <= MAX_SIGNATURES => {
                 shared.take_signatures(signatures);
@@ -179,10 +185,14 @@ impl<M: Machine> Engine<M> {
     }
 
     /// Raft's own. A node speaks for itself alone: votes and entries name the one who sends them.
-    async fn raft_request(&self, standing: Standing, request: PeerRequest) -> PeerResponse {
+    async fn raft_request(&self, caller: Caller, standing: Standing, request: PeerRequest) -> PeerResponse {
         let Some(raft) = self.0.raft.get() else { return refused("starting") };
         let speaks = |vote: &openraft::Vote<NodeId>| match standing {
             Standing::Node(node) => vote.leader_id().voted_for() == Some(node),
+            Standing::Named => {
+                let node = vote.leader_id().voted_for();
+                node.is_some_and(|node| self.0.vouched().names(&caller.spki_sha256, node))
+            }
             Standing::Unknown => true,
             Standing::Stranger => false,
         };
@@ -209,9 +219,7 @@ impl<M: Machine> Engine<M> {
     /// Another member's proposals. What is in them is checked where they are applied.
     fn take_proposals(&self, standing: Standing, proposals: Vec<Proposal>) -> PeerResponse {
         let shared = &self.0;
-        if !matches!(standing, Standing::Node(_)) {
-            return refused("not a member of this epoch");
-        }
+        let Standing::Node(node) = standing else { return refused("not a member of this epoch") };
         let Some(term) = shared.leads() else {
             let leader = shared.leader();
             let leader = leader.and_then(|id| shared.reach(id).map(|node: Node| (id, node)));
@@ -229,6 +237,7 @@ impl<M: Machine> Engine<M> {
             }
             let _ = shared.queue.send(proposal);
         }
+        shared.hurry(node);
         PeerResponse::Queued { term }
     }
 }

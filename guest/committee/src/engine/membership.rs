@@ -18,7 +18,6 @@ const CAUGHT_UP: u64 = 128;
 /// Runs until the engine stops.
 pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
     let Some(raft) = shared.raft.get() else { return };
-    let mut beat = shared.beat.subscribe();
     loop {
         let busy = match step(&shared, raft).await {
             Ok(busy) => busy,
@@ -36,7 +35,6 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
             // A roster, an election, or a machine that caught up.
             shared.membership.notified().await;
         }
-        beat.borrow_and_update();
     }
 }
 

@@ -7,6 +7,7 @@ use hallmark_ledger::system::Equivocation;
 use hallmark_machine::Machine;
 use openraft::{EntryPayload, SnapshotMeta, StoredMembership};
 
+use super::audit::Claim;
 use super::shared::{Inner, Shared, count};
 use super::{Fault, Node, NodeId, Signed};
 use crate::raft::{Batch, Entry};
@@ -14,13 +15,12 @@ use crate::state::{Applied, Proposal, ProposalId, Reply, SnapshotBytes, Snapshot
 use crate::store::{Command, StoredSnapshot};
 
 impl<M: Machine> Shared<M> {
-    /// Applies entries, in order. True where a snapshot was taken.
-    pub(crate) fn apply(&self, entries: impl IntoIterator<Item = Entry>) -> bool {
-        let mut took = false;
+    /// Applies entries, in order.
+    pub(crate) fn apply(&self, entries: impl IntoIterator<Item = Entry>) {
         {
             let mut inner = self.lock();
             for entry in entries {
-                took |= self.apply_one(&mut inner, entry);
+                self.apply_one(&mut inner, entry);
             }
             if let Some(cosigned) = inner.cosigning.cosigned.clone() {
                 // A retry of what was signed long ago is answered at once.
@@ -28,12 +28,10 @@ impl<M: Machine> Shared<M> {
             }
         }
         self.after_boundary();
-        took
     }
 
-    fn apply_one(&self, inner: &mut Inner<M>, entry: Entry) -> bool {
+    fn apply_one(&self, inner: &mut Inner<M>, entry: Entry) {
         let (id, term) = (entry.log_id, entry.log_id.leader_id.term);
-        let mut took = false;
         match entry.payload {
             EntryPayload::Blank => {}
             EntryPayload::Membership(membership) => {
@@ -41,15 +39,14 @@ impl<M: Machine> Shared<M> {
                 self.check_voters(inner);
                 self.membership.notify_one();
             }
-            EntryPayload::Normal(batch) => took = self.apply_batch(inner, id, term, &batch),
+            EntryPayload::Normal(batch) => self.apply_batch(inner, id, term, &batch),
         }
         inner.applied = Some(id);
         let lost = inner.waiting.lose(term);
         self.tally.lost.fetch_add(lost, Ordering::Relaxed);
-        took
     }
 
-    fn apply_batch(&self, inner: &mut Inner<M>, id: crate::raft::LogId, term: u64, batch: &Batch) -> bool {
+    fn apply_batch(&self, inner: &mut Inner<M>, id: crate::raft::LogId, term: u64, batch: &Batch) {
         count(&self.tally.applied_batches);
         let size = inner.state.size();
         let begun = inner.state.core().is_some();
@@ -87,8 +84,8 @@ impl<M: Machine> Shared<M> {
                 last_membership: inner.voters.clone(),
                 snapshot_id: format!("{}-{}-{end}", self.epoch, id.index),
             };
-            self.keep(inner, StoredSnapshot { meta, bytes });
-            return true;
+            self.take(inner, end, StoredSnapshot { meta, bytes });
+            return;
         }
         let full =
             inner.since.0 >= self.limits.snapshot_entries || inner.since.1 >= self.limits.snapshot_bytes;
@@ -98,7 +95,6 @@ impl<M: Machine> Shared<M> {
             inner.asked = true;
             let _ = self.queue.send(Proposal::Snapshot);
         }
-        false
     }
 
     /// The founding must be the one that this member was given.
@@ -152,6 +148,25 @@ impl<M: Machine> Shared<M> {
         }
     }
 
+    /// Takes a snapshot, which is of use once a quorum has signed its entry, at `end` leaves: a member that is given it signs nothing before, and until then the
+    /// log must be there for those who lag.
+    fn take(&self, inner: &mut Inner<M>, end: u64, snapshot: StoredSnapshot) {
+        if inner.taken.len() > 1 {
+            inner.taken.pop_last();
+        }
+        inner.taken.insert(end, snapshot);
+        self.offer(inner, inner.cosigning.size());
+    }
+
+    /// Offers the last snapshot whose entry is below `size` leaves that a quorum signed.
+    pub(crate) fn offer(&self, inner: &mut Inner<M>, size: u64) {
+        let later = inner.taken.split_off(&size.saturating_add(1));
+        if let Some((_, snapshot)) = std::mem::replace(&mut inner.taken, later).pop_last() {
+            self.keep(inner, snapshot);
+            self.offered.notify_one();
+        }
+    }
+
     /// Keeps a snapshot: in memory for followers, on disk for recovery.
     fn keep(&self, inner: &mut Inner<M>, snapshot: StoredSnapshot) -> u64 {
         let command = self.writer.send(Command::Snapshot(Box::new(snapshot.clone())));
@@ -172,11 +187,15 @@ impl<M: Machine> Shared<M> {
                 let (state, marker, root) = State::install(self.group, &snapshot)?;
                 let size = state.size().saturating_sub(1);
                 // Members sign what extends what they signed: a snapshot that goes back, or elsewhere, is none of this history.
-                let back = inner.last_signed().is_some_and(|(signed, _)| signed > state.size());
+                let signed = inner.last_signed();
+                let back = signed.is_some_and(|(signed, _)| signed > state.size());
                 if back || state.size() < inner.state.size() {
                     return Err(SnapshotError::behind(state.size(), inner.state.size()));
                 }
+                inner.cosigning.held = state.core().map(|core| Claim::new(core, root, &marker, signed));
+                inner.taken.clear();
                 inner.state = state;
+                self.held.notify_one();
                 {
                     let mut book = self.book_mut();
                     book.anchor(size, root);
@@ -221,7 +240,9 @@ impl<M: Machine> Shared<M> {
             let size = inner.state.size();
             let early = inner.cosigning.take_early(size);
             let note = match &inner.cosigning.note {
-                Some((noted, _)) if *noted <= size => inner.cosigning.note.take().map(|(_, note)| note),
+                Some((noted, _)) if *noted <= size && inner.cosigning.held.is_none() => {
+                    inner.cosigning.note.take().map(|(_, note)| note)
+                }
                 _ => None,
             };
             (early, note)
@@ -234,12 +255,11 @@ impl<M: Machine> Shared<M> {
         }
     }
 
-    /// Keeps the proof that a member signed two trees of one size, and has it ordered.
+    /// Keeps the proof that a member signed two trees of one size. `charges` has it ordered.
     pub(crate) fn convict(&self, inner: &mut Inner<M>, equivocation: Equivocation) {
         let node = equivocation.node;
-        if inner.cosigning.equivocations.insert(node, equivocation.clone()).is_none() {
+        if inner.cosigning.equivocations.insert(node, equivocation).is_none() {
             tracing::error!(node, "signed two histories");
-            let _ = self.queue.send(Proposal::Equivocation(equivocation));
         }
     }
 

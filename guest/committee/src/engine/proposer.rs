@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use hallmark_machine::Machine;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::SubmitError;
 use super::shared::{Shared, count};
+use super::{Limits, SubmitError};
 use crate::raft::Batch;
 use crate::state::{Proposal, ProposalId};
 
-/// Runs until the engine stops: what waits while an entry is under way goes into the next.
+/// How long a proposal waits for others at most, while an entry is under way.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// Runs until the engine stops. An entry costs every member a flush, signatures and messages, whatever is in it: so what comes while one is under way gathers
+/// for the next, unless it fills one by itself or has waited long enough.
 pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>, mut queue: mpsc::UnboundedReceiver<Proposal>) {
-    let slots = Arc::new(Semaphore::new(shared.limits.in_flight.max(1)));
+    let most = u32::try_from(shared.limits.in_flight).unwrap_or(u32::MAX).clamp(1, 1024);
+    let slots = Arc::new(Semaphore::new(most as usize));
     let mut held = None;
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         let first = match held.take() {
             Some(proposal) => proposal,
             None => match queue.recv().await {
@@ -24,24 +29,64 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>, mut queue: mpsc::Unb
                 None => return,
             },
         };
+        let mut gathering = Gathering::new(first, &shared.limits);
+        let linger = tokio::time::sleep(LINGER);
+        tokio::pin!(linger);
+        while !gathering.full {
+            if let Ok(next) = queue.try_recv() {
+                held = gathering.add(next);
+                continue;
+            }
+            tokio::select! {
+                biased;
+                // Nothing is under way.
+                all = slots.acquire_many(most) => { drop(all); break }
+                () = &mut linger => break,
+                next = queue.recv() => match next {
+                    Some(next) => held = gathering.add(next),
+                    None => return,
+                },
+            }
+        }
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
         if shared.is_stopped() {
             return;
         }
-        let mut batch = vec![first];
-        let mut bytes = batch.first().map_or(0, Proposal::weight);
-        while !last_of_batch(batch.last())
-            && batch.len() < shared.limits.batch
-            && bytes < shared.limits.batch_bytes
-            && let Ok(next) = queue.try_recv()
-        {
-            if matches!(next, Proposal::Found(_)) {
-                held = Some(next);
-                break;
-            }
-            bytes += next.weight();
-            batch.push(next);
+        propose(&shared, &gathering.batch, slot).await;
+    }
+}
+
+/// Proposals that will be one entry.
+struct Gathering {
+    batch: Vec<Proposal>,
+    bytes: usize,
+    full: bool,
+    most: (usize, usize),
+}
+
+impl Gathering {
+    fn new(first: Proposal, limits: &Limits) -> Self {
+        let most = (limits.batch, limits.batch_bytes);
+        let mut gathering = Self { batch: Vec::new(), bytes: 0, full: false, most };
+        gathering.take(first);
+        gathering
+    }
+
+    fn take(&mut self, proposal: Proposal) {
+        self.bytes += proposal.weight();
+        self.batch.push(proposal);
+        let (most, most_bytes) = self.most;
+        self.full |= last_of_batch(self.batch.last()) || self.batch.len() >= most || self.bytes >= most_bytes;
+    }
+
+    /// Adds one, or gives back one that has to be the first of its entry.
+    fn add(&mut self, proposal: Proposal) -> Option<Proposal> {
+        if matches!(proposal, Proposal::Found(_)) {
+            self.full = true;
+            return Some(proposal);
         }
-        propose(&shared, &batch, slot).await;
+        self.take(proposal);
+        None
     }
 }
 
@@ -88,6 +133,9 @@ async fn propose<M: Machine>(
     let asks = asks(proposals);
     tokio::spawn(async move {
         let result = applied.await;
+        if matches!(result, Ok(Ok(_))) {
+            shared.signed_as_applied().await;
+        }
         drop(slot);
         if !matches!(result, Ok(Ok(_))) {
             // Not led any more, or cut off: whether it was ordered is not known here. Those who wait learn it from the entries that follow.
@@ -97,6 +145,17 @@ async fn propose<M: Machine>(
             tracing::info!(term, "a batch was not ordered by this leader");
         }
     });
+}
+
+impl<M: Machine> Shared<M> {
+    /// Waits until a quorum has signed what is applied here now, or for a while.
+    async fn signed_as_applied(&self) {
+        let size = self.lock().state.size();
+        let mut published = self.published.subscribe();
+        let there = published
+            .wait_for(|signed| signed.as_ref().is_some_and(|signed| signed.checkpoint().size >= size));
+        let _ = tokio::time::timeout(4 * LINGER, there).await;
+    }
 }
 
 /// Whether one of them is ordered by the leader on its own account, and again where it was lost.

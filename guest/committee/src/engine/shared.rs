@@ -1,5 +1,6 @@
 //! What the parts of an engine share.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -12,6 +13,7 @@ use hallmark_machine::Machine;
 use openraft::StoredMembership;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::beat::Beat;
 use super::book::Book;
 use super::cosigning::{Boundary, Cosigning};
 use super::vouching::Vouched;
@@ -19,7 +21,7 @@ use super::waiting::Waiting;
 use super::{Clock, Counters, Fault, Limits, MemberKeys, Node, NodeId, Peers, Timing};
 use crate::raft::{LogId, Raft};
 use crate::state::{Founding, Proposal, ProposalId, State, Voter};
-use crate::store::{LogStore, StoredSnapshot, Writer};
+use crate::store::{LogStore, Room, StoredSnapshot, Writer};
 
 /// A member's inside.
 pub(crate) struct Shared<M> {
@@ -39,17 +41,25 @@ pub(crate) struct Shared<M> {
     pub(crate) log: LogStore,
     pub(crate) writer: Arc<Writer>,
     pub(crate) syncs: Arc<AtomicU64>,
+    /// Whether the disk under the log has room.
+    pub(crate) room: Arc<Room>,
     pub(crate) raft: OnceLock<Raft>,
     pub(crate) published: watch::Sender<Option<Arc<SignedCheckpoint>>>,
     /// Changes whenever there may be something to send to peers.
-    pub(crate) beat: watch::Sender<u64>,
+    pub(crate) beat: Beat,
     pub(crate) queue: mpsc::UnboundedSender<Proposal>,
     /// There may be a voter to be made or unmade.
     pub(crate) membership: Notify,
     /// The files lack leaves.
     pub(crate) lacking: Notify,
+    /// A snapshot has to be vouched for.
+    pub(crate) held: Notify,
+    /// There is a snapshot for Raft to know of.
+    pub(crate) offered: Notify,
     pub(crate) stopped: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// When each follower last passed a proposal on.
+    pub(crate) hurried: Mutex<BTreeMap<NodeId, tokio::time::Instant>>,
     /// Machines ahead of this member's state. Never locked while waiting for `inner`.
     pub(crate) vouched: Mutex<Vouched>,
     /// What the epoch must begin with, where this member knows it.
@@ -68,6 +78,8 @@ pub(crate) struct Inner<M> {
     pub(crate) applied: Option<LogId>,
     pub(crate) voters: StoredMembership<NodeId, Node>,
     pub(crate) snapshot: Option<Arc<StoredSnapshot>>,
+    /// Snapshots that no quorum has signed the entry of yet, by the size behind that entry: the oldest and the latest.
+    pub(crate) taken: std::collections::BTreeMap<u64, StoredSnapshot>,
     /// Entries and bytes since the last snapshot was taken.
     pub(crate) since: (u64, u64),
     /// Whether a snapshot has been asked for.
@@ -110,7 +122,7 @@ impl<M: Machine> Shared<M> {
 
     /// Wakes those who send to peers.
     pub(crate) fn bump(&self) {
-        self.beat.send_modify(|beat| *beat = beat.wrapping_add(1));
+        self.beat.strike();
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -172,6 +184,7 @@ impl<M: Machine> Inner<M> {
             applied: None,
             voters: StoredMembership::default(),
             snapshot: None,
+            taken: std::collections::BTreeMap::new(),
             since: (0, 0),
             asked: false,
             waiting: Waiting::default(),
@@ -199,6 +212,14 @@ impl<M: Machine> Inner<M> {
         let known = self.state.known(client, *nonce)?;
         let checkpoint = self.cosigning.cosigned.clone()?;
         (known.outcome.end() <= checkpoint.checkpoint().size).then_some((known, checkpoint))
+    }
+
+    /// Proofs that are not in the ledger yet, against members that are still there.
+    pub(crate) fn charges(&self) -> Vec<hallmark_ledger::system::Equivocation> {
+        let Some(core) = self.state.core() else { return Vec::new() };
+        let due = |node: &NodeId| core.roster.node(*node).is_some() && !core.convicted.contains(node);
+        let all = self.cosigning.equivocations.iter();
+        all.filter(|(node, _)| due(node)).map(|(_, proof)| proof.clone()).collect()
     }
 
     /// Whether this member's own signature stands under a quorum's checkpoint, or below one.

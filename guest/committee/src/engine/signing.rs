@@ -24,7 +24,7 @@ impl<M: Machine> Shared<M> {
             let why = error.to_string();
             self.fault(&mut inner, Fault::Storage { why });
         }
-        if inner.fault.is_some() || !inner.cosigning.cleared {
+        if inner.fault.is_some() || !inner.cosigning.cleared || inner.cosigning.held.is_some() {
             return;
         }
         let Ok(member) = self.seated(&inner) else { return };
@@ -109,6 +109,10 @@ impl<M: Machine> Shared<M> {
 
     /// Publishes the largest tree that a quorum of its roster has signed.
     fn assemble(&self, inner: &mut Inner<M>) {
+        if inner.cosigning.held.is_some() {
+            // Whose signatures count is the snapshot's word so far.
+            return;
+        }
         let Some(quorum) = inner.state.core().map(|core| core.acl().quorum()) else { return };
         let ready = inner.cosigning.collected.iter().rev().find(|(_, slots)| slots.len() >= quorum);
         let Some((size, slots)) = ready else { return };
@@ -131,6 +135,7 @@ impl<M: Machine> Shared<M> {
         self.writer.lazily(signed.note());
         let others = signed.cosignatures().iter().filter(|c| c.slot != self.slot).count();
         self.clear(inner, signed.checkpoint().size, others);
+        self.offer(inner, signed.checkpoint().size);
         inner.waiting.signed(&signed);
         self.published.send_replace(Some(signed));
         self.bump();
@@ -146,12 +151,14 @@ impl<M: Machine> Shared<M> {
         let (boundary, quorum) = {
             let mut inner = self.lock();
             if size <= inner.cosigning.size() && inner.cosigning.cosigned.is_some() {
-                return;
-            }
-            if size > inner.state.size() {
-                if inner.cosigning.note.as_ref().is_none_or(|(noted, _)| *noted < size) {
-                    inner.cosigning.note = Some((size, note.to_vec()));
+                // Nothing new, unless it is of another history.
+                let ours = inner.cosigning.boundaries.get(&size).map(|boundary| boundary.checkpoint.root);
+                if ours.is_none_or(|root| root == checkpoint.root) {
+                    return;
                 }
+            }
+            if size > inner.state.size() || inner.cosigning.held.is_some() {
+                inner.cosigning.keep_note(size, note);
                 return;
             }
             let Some(boundary) = inner.cosigning.boundaries.get(&size) else { return };
@@ -200,7 +207,7 @@ impl<M: Machine> Shared<M> {
     fn compare(&self, inner: &mut Inner<M>, boundary: &Boundary, other: &Checkpoint, theirs: &Cosignature) {
         let size = boundary.checkpoint.size;
         let collected = inner.cosigning.collected.get(&size).and_then(|slots| slots.get(&theirs.slot));
-        let published = inner.cosigning.cosigned.as_ref().filter(|signed| signed.checkpoint().size == size);
+        let published = inner.cosigning.of_size(size);
         let published =
             published.and_then(|signed| signed.cosignatures().iter().find(|c| c.node == theirs.node));
         let ours =

@@ -13,10 +13,12 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::adapter::Adapter;
 use super::book::Book;
 use super::shared::{Inner, Shared, Tally};
-use super::{Engine, EngineConfig, Node, NodeId, Peers, Start, backfill, couriers, membership, proposer};
+use super::{
+    Engine, EngineConfig, Node, NodeId, Peers, Start, audit, backfill, couriers, membership, proposer,
+};
 use crate::raft::{Network, Raft};
 use crate::state::{Founding, FoundingError, Proposal, Voter};
-use crate::store::{Disk, LogStore, StoreError, Writer};
+use crate::store::{Disk, LogStore, Room, StoreError, Writer};
 
 /// Why an engine does not start.
 #[derive(Debug, Error)]
@@ -104,14 +106,21 @@ impl<M: Machine> Engine<M> {
             node: config.node,
             slot: config.slot,
         };
-        let disk = Disk::create(&path, &config.storage, &identity, Arc::clone(&syncs))?;
-        let writer = Arc::new(Writer::new(disk, config.storage.threaded())?);
+        let room = Arc::<Room>::default();
+        let storage = config.storage.clone().waiting_for(Arc::clone(&room));
+        let disk = Disk::create(&path, &storage, &identity, Arc::clone(&syncs))?;
+        room.begin();
+        let writer = Arc::new(match config.storage.delay() {
+            Some(delay) => Writer::late(disk, delay),
+            None => Writer::new(disk, config.storage.threaded())?,
+        });
         let book =
             Book::open(&folder.join("ledger")).map_err(|error| StartError::Ledger(error.to_string()))?;
         let (queue, queued) = mpsc::unbounded_channel();
         let parts = Parts {
             writer,
             syncs,
+            room,
             book,
             queue,
             founding: begin.founding,
@@ -126,10 +135,13 @@ impl<M: Machine> Engine<M> {
                 .map_err(|error| StartError::Raft(error.to_string()))?;
         let _ = shared.raft.set(raft.clone());
         tokio::spawn(proposer::run(Arc::clone(&shared), queued));
-        tokio::spawn(couriers::signatures(Arc::clone(&shared), shared.beat.subscribe()));
-        tokio::spawn(couriers::checkpoints(Arc::clone(&shared), shared.beat.subscribe()));
+        tokio::spawn(couriers::signatures(Arc::clone(&shared), shared.beat.listen()));
+        tokio::spawn(couriers::checkpoints(Arc::clone(&shared), shared.beat.listen()));
         tokio::spawn(membership::run(Arc::clone(&shared)));
         tokio::spawn(backfill::run(Arc::clone(&shared)));
+        tokio::spawn(audit::run(Arc::clone(&shared)));
+        tokio::spawn(charges(Arc::clone(&shared)));
+        tokio::spawn(tell_raft(Arc::clone(&shared), raft.clone()));
         tokio::spawn(watch_raft(Arc::clone(&shared), raft.clone()));
         tokio::spawn(watch_disk(Arc::clone(&shared)));
         tokio::spawn(tick(Arc::clone(&shared), folder, path));
@@ -146,6 +158,7 @@ impl<M: Machine> Engine<M> {
 pub(crate) struct Parts {
     writer: Arc<Writer>,
     syncs: Arc<AtomicU64>,
+    room: Arc<Room>,
     book: Book,
     queue: mpsc::UnboundedSender<Proposal>,
     founding: Option<Box<Founding>>,
@@ -171,14 +184,18 @@ impl<M: Machine> Shared<M> {
             log: LogStore::new(Arc::clone(&parts.writer)),
             writer: parts.writer,
             syncs: parts.syncs,
+            room: parts.room,
             raft: OnceLock::new(),
             published: watch::Sender::new(None),
-            beat: watch::Sender::new(0),
+            beat: super::beat::Beat::default(),
             queue: parts.queue,
             membership: Notify::new(),
             lacking: Notify::new(),
+            held: Notify::new(),
+            offered: Notify::new(),
             stopped: watch::Sender::new(false),
             tally: Tally::default(),
+            hurried: Mutex::default(),
             vouched: Mutex::default(),
             founding: parts.founding,
             founders: parts.founders,
@@ -213,6 +230,7 @@ impl<M: Machine> Shared<M> {
         let parts = Parts {
             writer: Arc::new(Writer::new(disk, false).unwrap()),
             syncs: Arc::default(),
+            room: Arc::default(),
             book: Book::open(&folder.join("ledger")).unwrap(),
             queue: mpsc::unbounded_channel().0,
             founding: None,
@@ -268,6 +286,16 @@ async fn watch_raft<M: Machine>(shared: Arc<Shared<M>>, raft: Raft) {
     }
 }
 
+/// Tells Raft of snapshots that it may offer to others, and drop the log for.
+async fn tell_raft<M: Machine>(shared: Arc<Shared<M>>, raft: Raft) {
+    loop {
+        shared.offered.notified().await;
+        if shared.is_stopped() || raft.trigger().snapshot().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Signs what the disk has reached.
 async fn watch_disk<M: Machine>(shared: Arc<Shared<M>>) {
     let mut progress = shared.writer.progress();
@@ -281,12 +309,33 @@ async fn watch_disk<M: Machine>(shared: Arc<Shared<M>>) {
     }
 }
 
+/// Has the proofs that this member found against others ordered, whoever leads, until they stand in the ledger.
+async fn charges<M: Machine>(shared: Arc<Shared<M>>) {
+    let mut stopped = shared.stopped.subscribe();
+    while tokio::time::timeout(std::time::Duration::from_secs(1), stopped.changed()).await.is_err() {
+        let due = shared.lock().charges();
+        for equivocation in due {
+            let node = equivocation.node;
+            if let Err(error) = shared.order(Proposal::Equivocation(equivocation)).await {
+                tracing::info!(%error, node, "a proof of two histories is not ordered yet");
+            }
+        }
+    }
+}
+
+/// Writes that wait for room at most: their bytes are in memory.
+const BEHIND: u64 = 2048;
+
 /// Once a second: what can wait.
 async fn tick<M: Machine>(shared: Arc<Shared<M>>, folder: std::path::PathBuf, own: std::path::PathBuf) {
     let mut stopped = shared.stopped.subscribe();
     let mut superseded = false;
     while tokio::time::timeout(std::time::Duration::from_secs(1), stopped.changed()).await.is_err() {
         shared.writer.nudge();
+        if shared.room.full().is_some() && shared.writer.behind() > BEHIND {
+            shared.room.give_up();
+        }
+        shared.book_mut().again();
         shared.bump();
         // This member's disk has what a quorum signed: what its former lives left is of no more use to a recovery.
         if !superseded && shared.lock().signed_under_quorum() {

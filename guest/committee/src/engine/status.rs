@@ -34,6 +34,14 @@ pub enum Fault {
         /// The size.
         size: u64,
     },
+    /// The snapshot that a leader gave this member is not the one whose digest a quorum signed.
+    #[error("the snapshot of entry {index} is not what a quorum signed: its {what} is another")]
+    Snapshot {
+        /// Index of its `committee.snapshot` entry.
+        index: u64,
+        /// What is another: `tree`, `roster`, `recoveries`, `log key`, `releases`, or `digest` (of the whole, machine included).
+        what: String,
+    },
     /// The log's own bytes were refused.
     #[error("replicated state: {why}")]
     State {
@@ -87,12 +95,16 @@ pub struct Status {
     pub stored: u64,
     /// Why the ledger's files are not written any more, where they are not. Raft and cosigning go on.
     pub ledger: Option<String>,
+    /// What the disk says while it has no room for Raft's log. Nothing is signed and no client's command taken until there is; reads go on.
+    pub full: Option<String>,
     /// Members of the roster by slot.
     pub roster: BTreeMap<u16, NodeId>,
     /// Raft's voters.
     pub voters: Vec<NodeId>,
     /// Index of the retirement entry.
     pub retired: Option<u64>,
+    /// Index of the `committee.snapshot` entry that its state came from, while no quorum was found to have signed that entry. Until then it cosigns nothing.
+    pub unvouched: Option<u64>,
     /// Why it cosigns no more.
     pub fault: Option<Fault>,
     /// Members seen to sign two histories, by node. The proof is kept and can be ordered as an entry.

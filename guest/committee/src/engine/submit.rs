@@ -39,6 +39,11 @@ impl<M: Machine> Shared<M> {
         Ok(())
     }
 
+    /// Whether this member's disk has room. What others hand over to a leader without it is ordered all the same: they may have it.
+    fn has_room(&self) -> Result<(), SubmitError> {
+        self.room.full().map_or(Ok(()), |why| Err(SubmitError::Storage { why }))
+    }
+
     /// Hands a proposal to the leader, here or elsewhere; the term in which it was queued, where that is known now.
     async fn hand_over(&self, proposal: &Proposal) -> Result<Option<u64>, SubmitError> {
         if self.leads().is_some() {
@@ -62,7 +67,10 @@ impl<M: Machine> Shared<M> {
     }
 
     /// Orders a proposal, again where an election lost it, until there is an answer or no more time.
-    async fn order(&self, proposal: Proposal) -> Result<(Outcome, Arc<SignedCheckpoint>), SubmitError> {
+    pub(crate) async fn order(
+        &self,
+        proposal: Proposal,
+    ) -> Result<(Outcome, Arc<SignedCheckpoint>), SubmitError> {
         let id = proposal.id();
         let deadline = Instant::now() + self.timing.submit;
         // What stands if time runs out: once handed over it may be ordered yet.
@@ -160,6 +168,7 @@ impl<M: Machine> Engine<M> {
         if let Some(answer) = self.known(&submission) {
             return answer;
         }
+        shared.has_room()?;
         shared.may_take(1)?;
         count(&shared.tally.submitted);
         let (outcome, checkpoint) = shared.order(Proposal::Submission(submission)).await?;
@@ -200,6 +209,7 @@ impl<M: Machine> Engine<M> {
             Fate::Pending => {}
             known => return Ok(known),
         }
+        self.0.has_room()?;
         self.0.may_take(1)?;
         match self.0.order(Proposal::Settle { client, nonce }).await {
             Ok((outcome, checkpoint)) => Ok(Fate::Settled(Receipt { client, nonce, outcome, checkpoint })),
@@ -243,6 +253,7 @@ impl<M: Machine> Engine<M> {
     /// # Errors
     /// Where it was refused, or could not be ordered.
     pub async fn propose(&self, proposal: Proposal) -> Result<Receipt, SubmitError> {
+        self.0.has_room()?;
         self.0.may_take(1)?;
         let (outcome, checkpoint) = self.0.order(proposal).await?;
         Ok(Receipt { client: ClientId::new([0; 32]), nonce: 0, outcome, checkpoint })

@@ -91,16 +91,19 @@ impl Waiting {
     /// An entry of term `seen` was applied: what was queued in an earlier one and is not in the log before it never will be, since
     /// Raft's terms only grow along the log and a batch of another term is passed over.
     pub(crate) fn lose(&mut self, seen: u64) -> u64 {
-        let mut lost = 0;
+        let mut lost = Vec::new();
         self.unordered.retain(|_, waiters| {
-            for waiter in waiters.extract_if(.., |waiter| waiter.term.is_some_and(|term| term < seen)) {
-                let _ = waiter.answer.send(Err(SubmitError::Lost));
-                lost += 1;
-            }
+            lost.extend(waiters.extract_if(.., |waiter| waiter.term.is_some_and(|term| term < seen)));
             !waiters.is_empty()
         });
-        self.count = self.count.saturating_sub(lost);
-        u64::try_from(lost).unwrap_or(u64::MAX)
+        // Told in the order in which they came, not in the table's: those who try again do so in the order of their waking.
+        lost.sort_unstable_by_key(|waiter| waiter.number);
+        self.count = self.count.saturating_sub(lost.len());
+        let count = u64::try_from(lost.len()).unwrap_or(u64::MAX);
+        for waiter in lost {
+            let _ = waiter.answer.send(Err(SubmitError::Lost));
+        }
+        count
     }
 
     /// Tells those who wait for one proposal that it failed before it was ordered.
@@ -120,9 +123,11 @@ impl Waiting {
         }
     }
 
-    /// The ids that nothing was applied for yet.
+    /// The ids that nothing was applied for yet, ascending.
     pub(crate) fn unordered(&self) -> Vec<ProposalId> {
-        self.unordered.keys().copied().collect()
+        let mut ids: Vec<_> = self.unordered.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Ends it for all.

@@ -13,12 +13,13 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::body::Body;
+use super::evidence;
 use super::problem::Problem;
 use super::route::Route;
 use super::server::Surface;
 use super::stream::{self, Wanted};
 use super::write::unknown_surface;
-use crate::service::{Retirement, ServiceError};
+use crate::service::{Lookup, Retirement, Service, ServiceError};
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
@@ -27,9 +28,6 @@ impl From<ServiceError> for Problem {
     fn from(error: ServiceError) -> Self {
         let why = error.to_string();
         match error {
-            ServiceError::Refused { code, .. } => {
-                Self::new(StatusCode::FORBIDDEN, code, why, "see which field it names")
-            }
             ServiceError::NotReady { retry_after, .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", why, "ask again, or another member")
                     .retry_after(retry_after)
@@ -37,9 +35,6 @@ impl From<ServiceError> for Problem {
             ServiceError::Ledger { .. } => {
                 let hint = "the files of this member are being mended from its peers; ask another member";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "ledger-unreadable", why, hint).retry_after(5)
-            }
-            ServiceError::Absent { .. } => {
-                Self::new(StatusCode::NOT_FOUND, "absent", why, "ask another member")
             }
         }
     }
@@ -52,6 +47,16 @@ struct Found<'a> {
     leaf: &'a RawValue,
     proof: &'a [hallmark_ledger::hash::Hash],
     checkpoint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    word: Option<Lookup>,
+}
+
+/// That there is none, as a member signed it.
+#[derive(Serialize)]
+struct Denied<'a> {
+    index: Option<u64>,
+    checkpoint: &'a str,
+    word: Lookup,
 }
 
 /// A status.
@@ -117,14 +122,17 @@ impl Surface {
                 self.known(&name)?;
                 self.lines(Some(name), (from, limit), follow, proofs)
             }
-            Route::Collection { name, key } => self.collection(&name, &key).await,
+            Route::Collection { name, key, challenge } => self.collection(&name, &key, challenge).await,
             Route::Roster => {
                 let roster = self.service.roster().ok_or_else(not_ready)?;
                 Ok(response(JSON, "no-cache", roster.json()))
             }
-            Route::Evidence { nonce } => {
+            Route::Evidence => json(&self.blocking(evidence::members).await?.ok_or_else(not_ready)?),
+            Route::EvidenceOf { node, collateral } => {
                 self.rate(from)?;
-                Ok(response(JSON, "no-store", self.service.evidence(nonce).await?))
+                let of = move |service: &dyn Service| evidence::of(service, node, collateral);
+                let bytes = self.blocking(of).await?.ok_or_else(|| evidence::none(node, collateral))?;
+                Ok(response(JSON, "public, max-age=31536000, immutable", bytes))
             }
             Route::Metrics => {
                 let text = self.metrics.text(&self.service.status(), &self.service.counters());
@@ -144,15 +152,6 @@ impl Surface {
             Route::Fate(id) => self.fate(id).await.map(|json| response(JSON, "no-store", json)),
             Route::Settle(id) => {
                 self.settle(id, request.headers(), from).await.map(|json| response(JSON, "no-store", json))
-            }
-            Route::PendingAdmission => {
-                Ok(response(JSON, "no-store", self.service.pending_admission().await?))
-            }
-            Route::Admit => {
-                self.rate(from)?;
-                let (head, body) = request.into_parts();
-                let document = self.read(&head.headers, body).await?;
-                Ok(response(JSON, "no-store", self.service.admit(document).await?))
             }
         }
     }
@@ -198,7 +197,7 @@ impl Surface {
                 StatusCode::NOT_FOUND,
                 "no-such-tile",
                 why,
-                "see /checkpoint for the size",
+                "see /checkpoint for the size; a tile that is not full yet is asked for by its width: tile/0/000.p/11",
             ));
         };
         // A tile is final by its name: C2SP tlog-tiles. A partial one may go once the full one is there.
@@ -247,30 +246,40 @@ impl Surface {
         Ok(response)
     }
 
-    async fn collection(&self, name: &str, key: &str) -> Result<Response<Body>, Problem> {
+    async fn collection(
+        &self,
+        name: &str,
+        key: &str,
+        challenge: Option<[u8; 32]>,
+    ) -> Result<Response<Body>, Problem> {
         self.known(name)?;
         let (index, checkpoint) = self.index.last(name, key);
         let checkpoint = checkpoint.ok_or_else(not_ready)?;
+        let word =
+            challenge.map(|nonce| self.service.lookup(&nonce, checkpoint.checkpoint(), (name, key), index));
+        let word = word.transpose()?;
         let Some(index) = index else {
+            if let Some(word) = word {
+                return json(&Denied { index: None, checkpoint: checkpoint.note(), word });
+            }
             let why = format!("key: none of that name as of size {}", checkpoint.checkpoint().size);
-            let hint = "that a key is not there is this member's word; follow the stream to see for yourself";
+            let hint = "that is this member's word: have it signed with ?challenge=, or follow the stream to see for yourself";
             return Err(Problem::new(StatusCode::NOT_FOUND, "no-such-key", why, hint));
         };
         let size = checkpoint.checkpoint().size;
-        let read = move |service: &dyn crate::service::Service| {
-            Ok((service.entries(index, 1, 1)?, service.inclusion(index, size)?))
-        };
+        let read =
+            move |service: &dyn Service| Ok((service.entries(index, 1, 1)?, service.inclusion(index, size)?));
         let (leaves, proof) = self.blocking(read).await?;
         let unreadable = |why: String| Problem::from(ServiceError::Ledger { why });
         let leaf = leaves.first().ok_or_else(|| unreadable(format!("no entry {index}")))?;
         let leaf = serde_json::from_slice(leaf).map_err(|error| unreadable(error.to_string()))?;
-        json(&Found { index, leaf, proof: &proof.path, checkpoint: checkpoint.note() })
+        json(&Found { index, leaf, proof: &proof.path, checkpoint: checkpoint.note(), word })
     }
 
     /// Reads off the async threads.
     async fn blocking<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&dyn crate::service::Service) -> Result<T, ServiceError> + Send + 'static,
+        read: impl FnOnce(&dyn Service) -> Result<T, ServiceError> + Send + 'static,
     ) -> Result<T, Problem> {
         let service = Arc::clone(&self.service);
         match tokio::task::spawn_blocking(move || read(&*service)).await {

@@ -1,18 +1,19 @@
 //! The engine as a [`Service`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hallmark_coalition::UniqueId;
+use hallmark_ledger::checkpoint::Checkpoint;
 use hallmark_ledger::cosignature::SignedCheckpoint;
 use hallmark_ledger::proof::{Consistency, Inclusion};
 use hallmark_ledger::source::Source as _;
-use hallmark_ledger::system::Roster;
+use hallmark_ledger::system::{Roster, lookup_message};
 use hallmark_ledger::tile::Coordinates;
 use hallmark_machine::{ClientId, Machine, Surface};
 use hyper::body::Bytes;
 use tokio::sync::watch;
 
-use crate::service::{Boxed, Freshness, Service, ServiceError};
+use crate::service::{Boxed, Freshness, Lookup, Service, ServiceError};
 use crate::{Counters, Engine, Fate, Receipt, Status, Submission, SubmitError};
 
 fn ledger(error: impl std::fmt::Display) -> ServiceError {
@@ -24,13 +25,15 @@ pub struct EngineService<M> {
     engine: Engine<M>,
     group: UniqueId,
     surfaces: &'static [Surface],
+    /// The last roster that a quorum's checkpoint named.
+    roster: Mutex<Option<Roster>>,
 }
 
 impl<M: Machine> EngineService<M> {
     /// The member of committee `group`.
     #[must_use]
     pub fn new(engine: Engine<M>, group: UniqueId) -> Self {
-        Self { engine, group, surfaces: M::new().surfaces() }
+        Self { engine, group, surfaces: M::new().surfaces(), roster: Mutex::default() }
     }
 }
 
@@ -48,8 +51,13 @@ impl<M: Machine> Service for EngineService<M> {
     }
 
     fn roster(&self) -> Option<Roster> {
-        self.engine.checkpoint().borrow().as_ref()?;
-        Some(self.engine.roster())
+        let due = self.engine.checkpoint().borrow().as_ref()?.checkpoint().roster;
+        // The engine's is that of the last entry applied, which no quorum may have signed yet.
+        let mut known = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_ref().is_none_or(|known| known.hash() != due) {
+            *known = Some(self.engine.roster()).filter(|roster| roster.hash() == due);
+        }
+        known.clone()
     }
 
     fn entries(&self, from: u64, count: usize, bytes: usize) -> Result<Vec<Bytes>, ServiceError> {
@@ -87,6 +95,10 @@ impl<M: Machine> Service for EngineService<M> {
         self.engine.status()
     }
 
+    fn retired(&self) -> Option<u64> {
+        self.engine.retired()
+    }
+
     fn counters(&self) -> Counters {
         self.engine.counters()
     }
@@ -108,10 +120,27 @@ impl<M: Machine> Service for EngineService<M> {
             let signature = fresh.signature.try_into().ok()?;
             Some(Freshness { node: fresh.node, size: fresh.size, root: fresh.root, signature })
         });
-        let none = || ServiceError::NotReady {
-            why: "this member has cosigned nothing, or cosigns no more".into(),
-            retry_after: 2,
-        };
-        Box::pin(std::future::ready(fresh.ok_or_else(none)))
+        Box::pin(std::future::ready(fresh.ok_or_else(silent)))
+    }
+
+    fn lookup(
+        &self,
+        nonce: &[u8; 32],
+        checkpoint: &Checkpoint,
+        at: (&str, &str),
+        index: Option<u64>,
+    ) -> Result<Lookup, ServiceError> {
+        // Whoever may not answer a challenge, since its cosignature counts for nothing, may not answer this.
+        let fit = self.engine.freshness(nonce).ok_or_else(silent)?;
+        let Checkpoint { origin, epoch, size, root, .. } = checkpoint;
+        let message = lookup_message(origin, *epoch, nonce, (*size, root), at, index);
+        Ok(Lookup { node: fit.node, signature: self.engine.sign(&message) })
+    }
+}
+
+fn silent() -> ServiceError {
+    ServiceError::NotReady {
+        why: "this member has cosigned nothing, or cosigns no more".into(),
+        retry_after: 2,
     }
 }

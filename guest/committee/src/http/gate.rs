@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hallmark_coalition::{Acl, Facts, NoFacts, Proof, TicketError, TicketRequest, TicketValidator, UniqueId};
+use hallmark_coalition::{
+    Acl, Facts, NoFacts, Proof, Requirement, TicketError, TicketRequest, TicketValidator, UniqueId,
+};
 use hallmark_machine::ClientId;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, HeaderMap};
@@ -42,16 +44,23 @@ pub struct Gate {
     now: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
-/// A validator that is not the one in the committee's ACL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "tickets: the validator's signature is {got}, the ACL has {want}; give the validator that the committee was made with"
-)]
-pub struct GateError {
-    /// Signature of the one given.
-    pub got: UniqueId,
-    /// What the ACL says.
-    pub want: UniqueId,
+/// A validator that this committee's gate cannot have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GateError {
+    /// It is not the one in the committee's access rules.
+    #[error(
+        "tickets: the validator's signature is {got}, the ACL has {want}; give the validator that the committee was made with"
+    )]
+    Signature {
+        /// Signature of the one given.
+        got: UniqueId,
+        /// What the ACL says.
+        want: UniqueId,
+    },
+    /// It asks for what this member knows of nobody, so that nobody could ever write.
+    #[error("tickets.require: {0} of whoever submits is asked for, and this member knows it of nobody")]
+    Unknown(&'static str),
 }
 
 impl Gate {
@@ -67,18 +76,33 @@ impl Gate {
     ) -> Result<Self, GateError> {
         let (got, want) = (validator.signature(), acl.tickets());
         if got != want {
-            return Err(GateError { got, want });
+            return Err(GateError::Signature { got, want });
         }
         Ok(Self { validator, facts: Box::new(facts), now: Box::new(now) })
     }
 
-    /// The gate of a committee whose ACL asks for no ticket, by this machine's clock.
+    /// The gate of a committee by its own ticket rule and this machine's clock. Nothing is known of a subject but what its ticket says.
+    ///
+    /// # Errors
+    /// Where the ACL has another rule, or the rule asks what only someone who knows more could answer.
+    pub fn of(validator: TicketValidator, acl: &Acl) -> Result<Self, GateError> {
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let unknown = validator.requirements().next().map(|requirement| match requirement {
+            Requirement::Attested { .. } => "an attested release",
+            Requirement::ReputationFloor { .. } => "a reputation",
+            Requirement::MarketSettlement { .. } => "a settlement",
+            _ => "something more",
+        });
+        let gate = Self::new(validator, acl, NoFacts, now)?;
+        unknown.map_or(Ok(gate), |what| Err(GateError::Unknown(what)))
+    }
+
+    /// The gate of a committee whose ACL asks for no ticket.
     ///
     /// # Errors
     /// Where the ACL does ask.
     pub fn open(acl: &Acl) -> Result<Self, GateError> {
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        Self::new(TicketValidator::new(), acl, NoFacts, now)
+        Self::of(TicketValidator::new(), acl)
     }
 
     /// Whether this request may write as this client. The client of a proven subject is the subject: nobody uses up another's numbers.

@@ -16,6 +16,8 @@ use crate::service::{Service, ServiceError};
 
 /// Entries read at a time.
 const STEP: usize = 1024;
+/// As many are read without a thread of their own: they are in memory, or were written a moment ago.
+const AT_ONCE: usize = 64;
 /// Bytes read at a time.
 const STEP_BYTES: usize = 4 << 20;
 
@@ -124,14 +126,20 @@ impl Index {
             let count = usize::try_from(to - *size).unwrap_or(usize::MAX).min(STEP);
             let (service, from, index, newest) =
                 (Arc::clone(service), *size, Arc::clone(self), Arc::clone(newest));
-            let read = tokio::task::spawn_blocking(move || {
+            let read = move || {
                 let leaves = service.entries(from, count, STEP_BYTES)?;
                 let heads = leaves.iter().take(count).map(head).collect::<Result<Vec<_>, _>>()?;
                 index.add(from, heads, &newest);
                 Ok(leaves.len())
-            });
+            };
             let ledger = |why: &str| ServiceError::Ledger { why: why.into() };
-            match read.await.map_err(|error| ledger(&error.to_string()))? {
+            let read = if count <= AT_ONCE {
+                read()
+            } else {
+                let read = tokio::task::spawn_blocking(read).await;
+                read.map_err(|error| ledger(&error.to_string()))?
+            };
+            match read {
                 Ok(0) => return Err(ledger("no entry where one was signed")),
                 Ok(read) => *size += read.min(count) as u64,
                 Err(error) => return Err(error),

@@ -243,9 +243,11 @@ mod tests {
             cosigned: 9,
             stored: 12,
             ledger: None,
+            full: None,
             roster: BTreeMap::new(),
             voters: vec![3],
             retired: None,
+            unvouched: None,
             fault: None,
             equivocations: Vec::new(),
         }

@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 mod engine;
+mod evidence;
 mod gate;
 mod host;
 mod index;

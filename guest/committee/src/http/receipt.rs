@@ -84,16 +84,17 @@ impl ReceiptDocument {
     }
 }
 
-/// The JSON of a receipt.
+/// The JSON of a receipt that was settled long ago: its files may be cold.
 pub(crate) async fn json(service: &Arc<dyn Service>, receipt: Receipt) -> Result<Vec<u8>, Problem> {
     let service = Arc::clone(service);
-    let read = tokio::task::spawn_blocking(move || {
-        let document = ReceiptDocument::read(&*service, &receipt)?;
-        serde_json::to_vec(&document).map_err(|error| ServiceError::Ledger { why: error.to_string() })
-    });
-    match read.await {
-        Ok(Ok(json)) => Ok(json),
-        Ok(Err(error)) => Err(error.into()),
-        Err(error) => Err(ServiceError::Ledger { why: error.to_string() }.into()),
-    }
+    let read = tokio::task::spawn_blocking(move || fresh_json(&*service, &receipt));
+    read.await.unwrap_or_else(|error| Err(ServiceError::Ledger { why: error.to_string() }.into()))
+}
+
+/// The JSON of a receipt of just now, whose entry and proof are in memory or were written a moment ago: a thread of its own would cost more than
+/// reading them.
+pub(crate) fn fresh_json(service: &dyn Service, receipt: &Receipt) -> Result<Vec<u8>, Problem> {
+    let document = ReceiptDocument::read(service, receipt)?;
+    let json = serde_json::to_vec(&document);
+    json.map_err(|error| ServiceError::Ledger { why: error.to_string() }.into())
 }

@@ -53,13 +53,19 @@ pub(crate) enum Route {
         name: String,
         /// The key.
         key: String,
+        /// The nonce for which the member signs its answer.
+        challenge: Option<[u8; 32]>,
     },
     /// Who may cosign now.
     Roster,
-    /// This member's evidence over a nonce.
-    Evidence {
-        /// The nonce.
-        nonce: [u8; 32],
+    /// With what evidence each of them was admitted.
+    Evidence,
+    /// The evidence that one machine was admitted with, as it stands in the ledger.
+    EvidenceOf {
+        /// Its node id.
+        node: u64,
+        /// Its collateral instead.
+        collateral: bool,
     },
     /// Prometheus text.
     Metrics,
@@ -74,10 +80,6 @@ pub(crate) enum Route {
     Fate(SubmissionId),
     /// The same, and if it is open, that it never be applied.
     Settle(SubmissionId),
-    /// The admission that this machine asks for.
-    PendingAdmission,
-    /// A signed admission or genesis.
-    Admit,
 }
 
 impl Route {
@@ -85,7 +87,7 @@ impl Route {
     pub(crate) fn parse(method: &Method, path: &str, query: Option<&str>) -> Result<Self, Problem> {
         let mut query = Query::parse(query)?;
         let parts: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        let get = || expect(method, &[Method::GET], "GET");
+        let get = || expect(method, &[Method::GET, Method::HEAD], "GET, HEAD");
         let post = || expect(method, &[Method::POST], "POST");
         let route = match parts.as_slice() {
             ["checkpoint"] => {
@@ -119,16 +121,17 @@ impl Route {
                 Self::Collection {
                     name: decode("surface", name, MAX_KEY)?,
                     key: decode("key", key, MAX_KEY)?,
+                    challenge: query.bytes32("challenge")?,
                 }
             }
             ["roster"] => get().map(|()| Self::Roster)?,
-            ["evidence"] => {
-                get()?;
-                let nonce = query.bytes32("nonce")?;
-                Self::Evidence {
-                    nonce: nonce.ok_or_else(|| Problem::malformed("nonce", "missing: 64 hex digits"))?,
-                }
-            }
+            ["evidence"] => get().map(|()| Self::Evidence)?,
+            ["evidence", node] => get()
+                .and_then(|()| number("node", node))
+                .map(|node| Self::EvidenceOf { node, collateral: false })?,
+            ["evidence", node, "collateral"] => get()
+                .and_then(|()| number("node", node))
+                .map(|node| Self::EvidenceOf { node, collateral: true })?,
             ["metrics"] => get().map(|()| Self::Metrics)?,
             ["status"] => get().map(|()| Self::Status)?,
             ["submit", surface] => {
@@ -136,7 +139,7 @@ impl Route {
                 Self::Submit { surface: decode("surface", surface, MAX_KEY)? }
             }
             ["fate", epoch, client, nonce] => {
-                expect(method, &[Method::GET, Method::POST], "GET, POST")?;
+                expect(method, &[Method::GET, Method::HEAD, Method::POST], "GET, HEAD, POST")?;
                 let id = SubmissionId {
                     epoch: number("epoch", epoch)?,
                     client: client.parse().map_err(|error| Problem::malformed("client", error))?,
@@ -144,8 +147,6 @@ impl Route {
                 };
                 if *method == Method::POST { Self::Settle(id) } else { Self::Fate(id) }
             }
-            ["pending-admission"] => get().map(|()| Self::PendingAdmission)?,
-            ["admit"] => post().map(|()| Self::Admit)?,
             _ => return Err(not_found(path)),
         };
         query.end()?;
@@ -162,14 +163,12 @@ impl Route {
             Self::Stream { .. } => "streams",
             Self::Collection { .. } => "collections",
             Self::Roster => "roster",
-            Self::Evidence { .. } => "evidence",
+            Self::Evidence | Self::EvidenceOf { .. } => "evidence",
             Self::Metrics => "metrics",
             Self::Status => "status",
             Self::Submit { .. } => "submit",
             Self::Fate(_) => "fate",
             Self::Settle(_) => "settle",
-            Self::PendingAdmission => "pending-admission",
-            Self::Admit => "admit",
         }
     }
 }
@@ -188,7 +187,7 @@ fn not_found(path: &str) -> Problem {
         StatusCode::NOT_FOUND,
         "not-found",
         format!("path: there is no {}", printable(path)),
-        "a committee answers /checkpoint /tile/ /consistency /entries /streams/ /collections/ /roster /evidence /status /metrics /submit/ /fate/",
+        "a committee answers /checkpoint /tile/... /consistency /entries /streams/NAME /collections/NAME/KEY /roster /evidence /evidence/NODE /status /metrics, POST /submit/NAME, /fate/EPOCH/CLIENT/NONCE",
     )
 }
 
@@ -334,7 +333,7 @@ mod tests {
         );
         assert_eq!(
             get("/collections/pairs/a%2Fb%20%c3%a9").unwrap(),
-            Route::Collection { name: "pairs".into(), key: "a/b \u{e9}".into() }
+            Route::Collection { name: "pairs".into(), key: "a/b \u{e9}".into(), challenge: None }
         );
         let client = "0b".repeat(32);
         assert_eq!(
@@ -361,7 +360,10 @@ mod tests {
             ("/entries?from=1&from=2", 400, "from: given twice"),
             ("/streams/a?follow=yes", 400, "follow: 0 or 1"),
             ("/fate/1/abc/1", 400, "client: "),
-            ("/evidence", 400, "nonce: missing"),
+            ("/evidence?nonce=12", 400, "nonce: not a parameter"),
+            ("/evidence/x", 400, "node: a decimal"),
+            ("/evidence/1/quote", 404, "not-found"),
+            ("/admit", 404, "not-found"),
             ("/submit/pairs", 405, "bad-method"),
         ] {
             let (found, text) = refused(target);

@@ -67,7 +67,7 @@ impl Surface {
         };
         self.metrics.submission(word, bytes, start.elapsed());
         match submitted {
-            Ok(receipt) => receipt::json(&self.service, receipt).await,
+            Ok(receipt) => receipt::fresh_json(&*self.service, &receipt),
             Err(error) => Err(self.refusal(error).await),
         }
     }
@@ -122,7 +122,7 @@ impl Surface {
 
     /// Refuses writes once the committee has retired; reads go on.
     async fn open_for_writes(&self) -> Result<(), Problem> {
-        match self.service.status().retired {
+        match self.service.retired() {
             Some(index) => Err(self.retired(index).await),
             None => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! What operators and waiting machines say to a member: admission, genesis, recovery, status.
+//! What operators and waiting machines say to a member: admission, genesis, recovery, changes, status.
 //!
 //! Every document proves itself by the signatures in it, so it does not matter who carries it. All of it is JSON, on the wire as in files:
 //! operators read it, sign it in turn and pass it on.
@@ -86,6 +86,8 @@ pub enum Request {
     Genesis(Box<GenesisOrder>),
     /// Go on in a new epoch.
     Recover(Box<RecoveryOrder>),
+    /// What a quorum of slot operators signed, to be ordered.
+    Change(Box<super::ChangeOrder>),
     /// Sign this recovery with the slot's key, where the access rules say `automatic`. From machines alone.
     Promise(Box<RecoveryOrder>),
 }
@@ -101,6 +103,8 @@ pub enum Answer {
     Application(Box<Application>),
     /// To [`Request::Promise`].
     Promised(SlotSignature),
+    /// To [`Request::Change`]: index of the entry that says so, under a quorum's checkpoint.
+    Ordered(u64),
     /// Taken.
     Done,
 }

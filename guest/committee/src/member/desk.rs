@@ -7,13 +7,13 @@ use hallmark_ledger::hash::Hash;
 use hallmark_ledger::system::SlotSignature;
 use tokio::sync::mpsc;
 
-use super::SlotKey;
 use super::applicant::{Applicant, Purpose};
 use super::ceremony::{Answer, Application, Disk, GenesisOrder, Phase, RecoveryOrder, Request, Standing};
 use super::check::{CheckError, Trust};
 use super::promise::Promise;
 use super::rules::Rules;
 use super::running::Running;
+use super::{ChangeOrder, SlotKey};
 use crate::state::Admitting;
 use crate::store::StoreError;
 use crate::transport::{Answering, Caller, Claim, Handler, Refused, Topic};
@@ -204,6 +204,7 @@ impl Desk {
             Request::Sign { evidence, signature } => self.sign(&evidence, &signature).await,
             Request::Genesis(order) => self.genesis(order).await,
             Request::Recover(order) => self.recover(order).await,
+            Request::Change(order) => self.change(*order).await,
             Request::Promise(order) if from_machine => self.give(order).await,
             Request::Promise(_) => Err(Refused::new("machines-only", "only a member's machine may ask this")),
         }
@@ -252,6 +253,21 @@ impl Desk {
         let given = self.promise().give(order.recovery.new_epoch, &digest);
         given.map_err(|error| Refused::new("promised", error.to_string()))?;
         self.order(Order::Recover(order)).await
+    }
+
+    /// Orders what a quorum of operators signed. The signatures are asked for here already, so that a stranger's document costs the committee nothing.
+    async fn change(&self, order: ChangeOrder) -> Result<Answer, Refused> {
+        let running =
+            self.running().ok_or_else(|| Refused::new("not-a-member", "this machine is no member yet"))?;
+        let epoch = running.report().epoch;
+        if order.epoch != epoch {
+            let why = format!("the order is for epoch {}, the committee is in epoch {epoch}", order.epoch);
+            return Err(Refused::new("other-epoch", why));
+        }
+        let signed = order.verify(self.committee.acl(), &self.committee.id());
+        signed.map_err(|error| refuse(&CheckError::Operators(error)))?;
+        let ordered = running.change(order.proposal()).await;
+        ordered.map(Answer::Ordered).map_err(|(word, why)| Refused::new(word, why))
     }
 
     /// Whether an order agrees with this machine's keys and disk.

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hallmark_coalition::{Acl, Committee, UniqueId};
+use hallmark_coalition::{Acl, Committee, Recovery, UniqueId};
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::address::Address;
+use super::ticket_rule::{RuleText, TicketRule};
 
 /// The longest configuration file, in bytes.
 const MOST: u64 = 256 << 10;
@@ -32,6 +33,8 @@ pub struct CommitteeFile {
     pub releases: Vec<PathBuf>,
     /// Intel's or AMD's collateral, where the evidence does not bring its own.
     pub collateral: Option<PathBuf>,
+    /// Who may write. The access rules have this rule's signature.
+    pub tickets: TicketRule,
 }
 
 /// What is one member's own.
@@ -79,7 +82,8 @@ struct CommitteeText {
     format: String,
     machine: String,
     committee: IdentityText,
-    acl: Acl,
+    acl: AclText,
+    tickets: Option<RuleText>,
     peers: Vec<PeerText>,
     trust: TrustText,
 }
@@ -91,6 +95,31 @@ struct IdentityText {
     #[serde(default)]
     refs: Vec<UniqueId>,
     content: UniqueId,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AclText {
+    slots: Vec<UniqueId>,
+    quorum: u16,
+    #[serde(default)]
+    recovery: Recovery,
+    /// The signature that the ticket rule must have, if it is said twice.
+    tickets: Option<UniqueId>,
+}
+
+impl AclText {
+    /// The access rules with this ticket rule.
+    fn with(self, tickets: &TicketRule) -> Result<Acl, String> {
+        let got = tickets.validator().signature();
+        if let Some(want) = self.tickets.filter(|want| *want != got) {
+            return Err(format!(
+                "acl.tickets: {want}, and the rule in [tickets] ({tickets}) has {got}: a member does not choose whom its committee lets write"
+            ));
+        }
+        let slots = self.slots.iter().map(|key| *key.as_bytes()).collect();
+        Acl::new(slots, self.quorum, self.recovery, got).map_err(|error| format!("acl.{error}"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -129,7 +158,9 @@ impl CommitteeFile {
         let text: CommitteeText = toml_at(path)?;
         let wrong = |why: String| FileError::Malformed { path: path.display().to_string(), why };
         is_format(&text.format, "hallmark/committee/1").map_err(wrong)?;
-        let n = text.acl.slots().len();
+        let tickets = text.tickets.map(TicketRule::read).transpose().map_err(wrong)?.unwrap_or_default();
+        let acl = text.acl.with(&tickets).map_err(wrong)?;
+        let n = acl.slots().len();
         let mut peers = BTreeMap::new();
         for (at, peer) in text.peers.into_iter().enumerate() {
             if usize::from(peer.slot) >= n {
@@ -147,13 +178,14 @@ impl CommitteeFile {
         }
         let IdentityText { root, refs, content } = text.committee;
         Ok(Self {
-            committee: Committee::new(root, refs.clone(), content, text.acl),
+            committee: Committee::new(root, refs.clone(), content, acl),
             identity: (root, refs, content),
             machine: text.machine,
             peers,
             policy: beside(path, &text.trust.policy),
             releases: text.trust.releases.iter().map(|release| beside(path, release)).collect(),
             collateral: text.trust.collateral.map(|collateral| beside(path, &collateral)),
+            tickets,
         })
     }
 }
@@ -276,5 +308,36 @@ mod tests {
         says(&shared().replace("[\"release.json\"]", "[]"), OWN, "trust.releases");
         says(&shared().replace("[trust]", "[trust]\nany_image = true"), OWN, "unknown field");
         says(&shared().replace("[committee]", "[committee]\nrefs = [\"xyz\"]"), OWN, "refs");
+    }
+
+    fn issuer(life: u32) -> String {
+        format!(
+            "[[tickets.issuers]]\nroot = \"{}\"\nname = \"desk\"\nkeys = [{}]\nscopes = [\"settle\"]\nmax_lifetime = {life}\n",
+            "ef".repeat(32),
+            keys(1)
+        )
+    }
+
+    #[test]
+    fn a_ticket_rule_is_part_of_the_group_and_no_file_has_one_without_the_other() {
+        let open = read(&shared(), OWN).unwrap().shared;
+        let of = |life: u32| read(&(shared() + &issuer(life)), OWN).unwrap().shared;
+        let (hour, day) = (of(3600), of(86_400));
+        let ids = [open.committee.id(), hour.committee.id(), day.committee.id()];
+        assert!(ids[0] != ids[1] && ids[1] != ids[2], "{ids:?}");
+        assert_eq!(hour.committee.acl().tickets(), hour.tickets.validator().signature());
+
+        let pinned = |signature: UniqueId, rule: &str| {
+            let acl = format!("quorum = 2\ntickets = \"{signature}\"");
+            read(&(shared().replace("quorum = 2", &acl) + rule), OWN)
+        };
+        let signature = hour.committee.acl().tickets();
+        assert_eq!(pinned(signature, &issuer(3600)).unwrap().shared.committee.id(), ids[1]);
+        for rule in [issuer(86_400), String::new()] {
+            let error = pinned(signature, &rule).unwrap_err();
+            assert!(error.contains("acl.tickets"), "{error}");
+        }
+        let error = pinned(open.committee.acl().tickets(), &issuer(3600)).unwrap_err();
+        assert!(error.contains("acl.tickets"), "{error}");
     }
 }

@@ -343,6 +343,13 @@ impl<M: Machine> Shared<M> {
         let read = tokio::task::spawn_blocking(move || DiskState::read::<M>(&data, group)).await;
         let (best, damaged) =
             read.map_err(|error| folder(&self.file, &error))?.map_err(|error| folder(&self.file, &error))?;
+        // Started with another identity (access rules, ticket rule): it would begin a second life beside this log.
+        if let Some(other) = damaged.iter().find(|error| matches!(error, StoreError::Group { .. })) {
+            let why = format!(
+                "{other} than the configuration's, {group}: have its access or ticket rules changed?"
+            );
+            return Err(folder(&self.file, &why));
+        }
         for error in &damaged {
             tracing::warn!(%error, "a former epoch's file is passed over");
         }

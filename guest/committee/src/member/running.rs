@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use hallmark_ledger::hash::Hash;
 
-use crate::state::Admitting;
+use crate::state::{Admitting, Proposal};
 use crate::{PeerRequest, PeerResponse};
 
 /// A future that a trait object returns.
@@ -18,6 +18,9 @@ pub(crate) trait Running: Send + Sync + 'static {
 
     /// Admits a machine whose evidence and signature were found good.
     fn admit(&self, admitting: Admitting) -> Boxed<'_, PeerResponse>;
+
+    /// Orders a change that operators signed; the entry's index, or the refusal as a word and a reason.
+    fn change(&self, proposal: Proposal) -> Boxed<'_, Result<u64, (&'static str, String)>>;
 
     /// The node that has a slot now.
     fn seated(&self, slot: u16) -> Option<u64>;

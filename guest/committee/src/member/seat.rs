@@ -3,8 +3,8 @@
 use hallmark_machine::Machine;
 
 use super::running::{Boxed, Report, Running};
-use crate::state::Admitting;
-use crate::{Caller, Engine, Fault, PeerRequest, PeerResponse, Role};
+use crate::state::{Admitting, Proposal};
+use crate::{Caller, Engine, Fault, PeerRequest, PeerResponse, Role, SubmitError};
 
 impl<M: Machine> Running for Engine<M> {
     fn handle(&self, spki_sha256: [u8; 32], request: PeerRequest) -> Boxed<'_, PeerResponse> {
@@ -16,6 +16,23 @@ impl<M: Machine> Running for Engine<M> {
             match Engine::admit(self, admitting).await {
                 Ok(admission) => PeerResponse::Admitted { node: admission.node },
                 Err(error) => PeerResponse::NotTaken(error),
+            }
+        })
+    }
+
+    fn change(&self, proposal: Proposal) -> Boxed<'_, Result<u64, (&'static str, String)>> {
+        Box::pin(async move {
+            match self.propose(proposal).await {
+                Ok(receipt) => Ok(receipt.outcome.index()),
+                Err(error) => {
+                    let word = match error {
+                        SubmitError::Refused { .. } => "refused",
+                        SubmitError::Retired { .. } => "retired",
+                        SubmitError::Unclear => "unclear",
+                        _ => "not-ordered",
+                    };
+                    Err((word, error.to_string()))
+                }
             }
         })
     }

@@ -28,8 +28,8 @@ pub enum SlotKeyError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The file is something else.
-    #[error("{0}: not a slot key; it has one line, `hallmark/slot-key/1` and 64 hex digits")]
-    Malformed(String),
+    #[error("{0}: not such a key; it has one line, `{1}` and 64 hex digits")]
+    Malformed(String, &'static str),
     /// The file cannot be written; one that is there is never overwritten.
     #[error("{path}: {error}")]
     Write {
@@ -49,9 +49,7 @@ impl SlotKey {
     /// # Errors
     /// Where the system has no randomness.
     pub fn generate() -> Result<Self, SlotKeyError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut()).map_err(SlotKeyError::Randomness)?;
-        Ok(Self::from_seed(&seed))
+        Ok(Self::from_seed(&*fresh_seed()?))
     }
 
     /// The key of a seed.
@@ -65,14 +63,7 @@ impl SlotKey {
     /// # Errors
     /// Where it cannot be read, or is none.
     pub fn read(path: &Path) -> Result<Self, SlotKeyError> {
-        let bytes = Zeroizing::new(bounded(path, 256)?);
-        let mut seed = Zeroizing::new([0; 32]);
-        let text = std::str::from_utf8(&bytes).ok();
-        let digits = text.and_then(|text| text.strip_suffix('\n').unwrap_or(text).strip_prefix(WORD));
-        digits
-            .and_then(|digits| hex::decode_to_slice(digits, seed.as_mut()).ok())
-            .ok_or_else(|| SlotKeyError::Malformed(path.display().to_string()))?;
-        Ok(Self::from_seed(&seed))
+        Ok(Self::from_seed(&*read_seed(path, WORD)?))
     }
 
     /// Writes the key to a new file that its owner alone may read.
@@ -80,16 +71,7 @@ impl SlotKey {
     /// # Errors
     /// Where it cannot be written, or is there already.
     pub fn write(&self, path: &Path) -> Result<(), SlotKeyError> {
-        let seed = Zeroizing::new(self.0.to_bytes());
-        let text = Zeroizing::new(format!("{WORD}{}\n", Zeroizing::new(hex::encode(seed.as_ref())).as_str()));
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-            .map_err(|error| SlotKeyError::Write { path: path.display().to_string(), error })
+        write_seed(path, WORD, &Zeroizing::new(self.0.to_bytes()))
     }
 
     /// The public key, as it stands in the access rules.
@@ -102,6 +84,38 @@ impl SlotKey {
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.0.sign(message).to_bytes()
     }
+}
+
+/// A fresh seed.
+pub(crate) fn fresh_seed() -> Result<Zeroizing<[u8; 32]>, SlotKeyError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).map_err(SlotKeyError::Randomness)?;
+    Ok(seed)
+}
+
+/// Reads the seed out of a file of one line, `word` and 64 hex digits.
+pub(crate) fn read_seed(path: &Path, word: &'static str) -> Result<Zeroizing<[u8; 32]>, SlotKeyError> {
+    let bytes = Zeroizing::new(bounded(path, 256)?);
+    let mut seed = Zeroizing::new([0; 32]);
+    let text = std::str::from_utf8(&bytes).ok();
+    let digits = text.and_then(|text| text.strip_suffix('\n').unwrap_or(text).strip_prefix(word));
+    digits
+        .and_then(|digits| hex::decode_to_slice(digits, seed.as_mut()).ok())
+        .ok_or_else(|| SlotKeyError::Malformed(path.display().to_string(), word.trim_end()))?;
+    Ok(seed)
+}
+
+/// Writes such a file, which its owner alone may read; one that is there stays as it is.
+pub(crate) fn write_seed(path: &Path, word: &str, seed: &[u8; 32]) -> Result<(), SlotKeyError> {
+    let text = Zeroizing::new(format!("{word}{}\n", Zeroizing::new(hex::encode(seed)).as_str()));
+    let mut options = OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(|error| SlotKeyError::Write { path: path.display().to_string(), error })
 }
 
 impl fmt::Debug for SlotKey {
@@ -128,6 +142,6 @@ mod tests {
         assert_eq!(SlotKey::read(&path).unwrap().public(), key.public());
         assert!(!format!("{key:?}").contains("5a5a"), "the seed is never shown");
         std::fs::write(&path, "hallmark/slot-key/1 00\n").unwrap();
-        assert!(matches!(SlotKey::read(&path), Err(SlotKeyError::Malformed(_))));
+        assert!(matches!(SlotKey::read(&path), Err(SlotKeyError::Malformed(..))));
     }
 }

@@ -79,6 +79,19 @@ pub enum VisitError {
         /// Its epoch.
         epoch: u64,
     },
+    /// Members know a leader, and are too few to acknowledge anything: as many must cosign as are not there any more.
+    #[error(
+        "slots {} are members in epoch {epoch} and know a leader, but {want} must cosign: nothing is acknowledged any more",
+        list(slots)
+    )]
+    Short {
+        /// The slots.
+        slots: Vec<u16>,
+        /// Their epoch.
+        epoch: u64,
+        /// The quorum.
+        want: usize,
+    },
     /// Fewer machines than a quorum can take part.
     #[error(
         "{got} machines can take part; {want} are needed: start the others, restart those that are members without a leader"
@@ -92,6 +105,9 @@ pub enum VisitError {
     /// Some machine has a disk of this group, so this is no beginning.
     #[error("slot {0} has the disk of a former epoch of this group: recover it, do not begin anew")]
     NotFresh(u16),
+    /// No machine answers that is a member and knows a leader.
+    #[error("no member that knows a leader answers: only a committee that lives can be changed")]
+    NotLive,
     /// No slot is known.
     #[error("the committee file names no slot's address")]
     NoAddress,
@@ -108,11 +124,27 @@ impl VisitError {
             Self::Stranger(_) => "stranger",
             Self::NoSlot(_) => "no-slot",
             Self::Lives { .. } => "lives",
+            Self::Short { .. } => "short",
             Self::TooFew { .. } => "too-few",
             Self::NotFresh(_) => "not-fresh",
+            Self::NotLive => "not-live",
             Self::NoAddress => "no-address",
         }
     }
+}
+
+fn list(slots: &[u16]) -> String {
+    slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses a recovery of a committee that lives, and one whose members still hold on to their epoch.
+fn over(live: &BTreeMap<u16, u64>, want: usize) -> Result<(), VisitError> {
+    let Some((slot, epoch)) = live.iter().max_by_key(|(_, epoch)| **epoch) else { return Ok(()) };
+    let (slot, epoch) = (*slot, *epoch);
+    if live.len() >= want {
+        return Err(VisitError::Lives { slot, epoch });
+    }
+    Err(VisitError::Short { slots: live.keys().copied().collect(), epoch, want })
 }
 
 /// How each slot's machine stands, or why it does not say.
@@ -203,7 +235,11 @@ impl Visitor {
         join_all(asked).await.into_iter().collect()
     }
 
-    async fn request(&self, slot: u16, request: &Request) -> Result<super::ceremony::Answer, VisitError> {
+    pub(super) async fn request(
+        &self,
+        slot: u16,
+        request: &Request,
+    ) -> Result<super::ceremony::Answer, VisitError> {
         let target = self.target(slot)?;
         self.ask.ceremony(target, request).await.map_err(|error| VisitError::Call { slot, error })
     }
@@ -330,9 +366,9 @@ impl Visitor {
         let standings = self.standings().await;
         let answered =
             || standings.iter().filter_map(|(slot, standing)| Some((*slot, standing.as_ref().ok()?)));
-        if let Some((slot, live)) = answered().find(|(_, standing)| standing.is_live()) {
-            return Err(VisitError::Lives { slot, epoch: live.epoch.unwrap_or(0) });
-        }
+        let live = answered().filter(|(_, standing)| standing.is_live());
+        let live = live.map(|(slot, standing)| (slot, standing.epoch.unwrap_or(0))).collect();
+        over(&live, self.committee.acl().quorum())?;
         let disks: BTreeMap<u16, &Disk> =
             answered().filter_map(|(slot, standing)| Some((slot, standing.disk.as_ref()?))).collect();
         let acl = self.committee.acl();
@@ -403,5 +439,21 @@ impl Visitor {
         }
         self.request(order.begins, &request).await?;
         Ok(missed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_as_cosign_live_and_fewer_must_stop_before_they_are_recovered() {
+        let live = |slots: &[u16]| slots.iter().map(|slot| (*slot, 4)).collect::<BTreeMap<u16, u64>>();
+        assert!(over(&live(&[]), 2).is_ok());
+        assert!(matches!(over(&live(&[0, 2]), 2), Err(VisitError::Lives { slot: _, epoch: 4 })));
+        // All must cosign, and one is lost: a leader is known, and nothing can be acknowledged.
+        let short = over(&live(&[0, 2]), 3).unwrap_err();
+        assert_eq!(short.slug(), "short");
+        assert!(short.to_string().starts_with("slots 0, 2 are members in epoch 4"), "{short}");
     }
 }

@@ -145,8 +145,12 @@ impl<M: Machine> State<M> {
             }
             Proposal::Equivocation(equivocation) => {
                 core.may_convict(&equivocation).map_err(refused)?;
-                core.say(&SystemEntry::Equivocation(equivocation), leaves)
-                    .map_err(|e| refused(e.to_string()))?
+                let node = equivocation.node;
+                let index = core
+                    .say(&SystemEntry::Equivocation(equivocation), leaves)
+                    .map_err(|e| refused(e.to_string()))?;
+                core.convicted.insert(node);
+                index
             }
             Proposal::Expel(expulsion) => {
                 core.may_expel(&expulsion).map_err(refused)?;

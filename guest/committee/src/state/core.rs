@@ -41,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) retired: Option<u64>,
     /// Who was taken out of the roster, and by which entry.
     pub(crate) removed: BTreeMap<NodeId, u64>,
+    /// Who was shown to have signed two histories.
+    pub(crate) convicted: BTreeSet<NodeId>,
 }
 
 /// Endorsed facts in a snapshot.
@@ -93,6 +95,7 @@ impl Core {
             endorsed: BTreeMap::new(),
             retired: None,
             removed: BTreeMap::new(),
+            convicted: BTreeSet::new(),
             genesis,
         }
     }

@@ -1,6 +1,7 @@
 //! The first proposal of an epoch.
 
 use hallmark_coalition::UniqueId;
+use hallmark_ledger::cosignature::{Keys, SignedCheckpoint};
 use hallmark_ledger::hash::Hash;
 use hallmark_ledger::note::Verifier;
 use hallmark_ledger::system::{Admission, Genesis, Recovery, Roster, SystemEntry};
@@ -132,6 +133,34 @@ impl Replay {
         self.run_with(group, |_| {})
     }
 
+    /// As [`Self::run`], and whether a note of the epoch counts on the way: it is of the tree after one of the entries, and a quorum of the roster there signed it.
+    ///
+    /// Where there is a snapshot, only such a note says that it is the committee's and not the disk's own making: its digest is in the tree.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn run_under<M: Machine>(
+        &self,
+        group: UniqueId,
+        note: Option<&str>,
+    ) -> Result<(Replayed<M>, bool), FoundingError> {
+        let said = note.and_then(|note| {
+            let note = hallmark_ledger::note::Note::parse(note.as_bytes()).ok()?;
+            hallmark_ledger::checkpoint::Checkpoint::parse(note.text()).ok()
+        });
+        let mut counts = false;
+        let replayed = self.run_with::<M>(group, |state| {
+            let (Some(core), Some(said), Some(note)) = (state.core(), &said, note) else { return };
+            if said.size != state.size() || *said != core.checkpoint() || counts {
+                return;
+            }
+            let Ok(log) = Verifier::parse(&core.log_key) else { return };
+            let keys = Keys { log: &log, roster: &core.roster, quorum: core.acl().quorum() };
+            counts = SignedCheckpoint::verify(note.as_bytes(), &keys).is_ok();
+        })?;
+        Ok((replayed, counts))
+    }
+
     /// As [`Self::run`]; `at` is called after each Raft entry.
     ///
     /// # Errors
@@ -214,26 +243,21 @@ impl<M: Machine> State<M> {
         replay: &Replay,
         admissions: &[Admitting],
     ) -> Result<(Self, Leaves, Hash), FoundingError> {
-        // Where the last cosigned note ends, the replay must have its root.
-        let note = if recovery.checkpoint.is_empty() {
-            None
-        } else {
-            let note = hallmark_ledger::note::Note::parse(recovery.checkpoint.as_bytes());
-            let note = note.map_err(|e| field("recovery.checkpoint", e))?;
-            let note = hallmark_ledger::checkpoint::Checkpoint::parse(note.text());
-            Some(note.map_err(|e| field("recovery.checkpoint", e))?)
-        };
-        let mut contradicted = false;
-        let Replayed { mut state, below, leaves: mut told } = replay.run_with::<M>(self.group, |state| {
-            contradicted |= note.as_ref().is_some_and(|n| n.size == state.size() && n.root != state.root());
-        })?;
+        let note = Some(recovery.checkpoint.as_str()).filter(|note| !note.is_empty());
+        let (Replayed { mut state, below, leaves: mut told }, counts) =
+            replay.run_under::<M>(self.group, note)?;
         let (size, root) = (state.size(), state.root());
         if (size, root) != (recovery.size, recovery.root) {
             let (want_size, want_root) = (recovery.size, recovery.root);
             return Err(FoundingError::Replay { size, root, want_size, want_root });
         }
-        if contradicted || note.as_ref().is_some_and(|note| note.size > size) {
-            return Err(field("recovery.checkpoint", "the replay contradicts it, or ends before it"));
+        // Where the last cosigned note ends, the replay must have its tree, and the members of then must have signed it.
+        if note.is_some() && !counts {
+            let why = "no quorum of the replayed members signed it, or the replay has no such tree";
+            return Err(field("recovery.checkpoint", why));
+        }
+        if note.is_none() && replay.snapshot.is_some() {
+            return Err(field("recovery.checkpoint", "nothing vouches for the disk's snapshot"));
         }
         let Some(core) = &mut state.core else { return Err(field("replay", "the epoch never began")) };
         core.renew(recovery)?;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use hallmark_ledger::cosignature;
+use hallmark_ledger::cosignature::{self, CosignerKey};
 use hallmark_ledger::hash::Hash;
 use hallmark_ledger::system::{
-    Admission, Endorsement, Equivocation, Expulsion, Member, Release, Retirement, endorsement_message,
+    Admission, Endorsement, Equivocation, Expulsion, Member, Release, ReleaseAction, Retirement,
+    endorsement_message,
 };
 
 use super::Core;
@@ -30,6 +31,13 @@ impl Core {
         }
         if admission.cosign_key == spki {
             return Err("cosign_key and the hash of spki are the same bytes".into());
+        }
+        // As auditors ask: an entry that they refuse would shut out every member to come, who asks the same.
+        if CosignerKey::new("key", admission.cosign_key).is_err() {
+            return Err("cosign_key: no Ed25519 key, or a weak one".into());
+        }
+        if admission.checkpoint_size > self.frontier.size() {
+            return Err(format!("checkpoint_size: the ledger has {} entries", self.frontier.size()));
         }
         let holder = self.roster.members.get(&slot).map(|member| member.node);
         if admission.replaces != holder {
@@ -60,6 +68,15 @@ impl Core {
 
     /// Whether a quorum of the roster signed the judgement.
     pub(crate) fn may_endorse(&self, endorsement: &Endorsement) -> Result<(), Refusal> {
+        if endorsement.policy != self.genesis.policy {
+            return Err(format!(
+                "policy: {}, the committee's is {}",
+                endorsement.policy, self.genesis.policy
+            ));
+        }
+        if endorsement.evidence.is_some() && endorsement.evidence == endorsement.collateral {
+            return Err("evidence and collateral are the same document".into());
+        }
         let mut slots = BTreeSet::new();
         for signature in &endorsement.signatures {
             let (node, time) = (signature.node, signature.time);
@@ -97,14 +114,22 @@ impl Core {
 
     /// Whether operators agreed to a change of releases.
     pub(crate) fn may_release(&self, release: &Release) -> Result<(), Refusal> {
-        release.verify(self.acl(), &self.group, self.epoch).map_err(|error| error.to_string())
+        release.verify(self.acl(), &self.group, self.epoch).map_err(|error| error.to_string())?;
+        let counts = self.releases.contains(&release.sha256);
+        match release.action {
+            ReleaseAction::Admit if counts => Err(format!("{} counts already", release.sha256)),
+            ReleaseAction::Retire if !counts => Err(format!("{} does not count", release.sha256)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the notes convict a member of the roster.
     pub(crate) fn may_convict(&self, equivocation: &Equivocation) -> Result<(), Refusal> {
         let node = equivocation.node;
         let member = self.roster.node(node).ok_or_else(|| format!("node {node} is not in the roster"))?;
-        equivocation.verify(member).map_err(|error| error.to_string())
+        equivocation.verify(member).map_err(|error| error.to_string())?;
+        // Every member that finds a proof has it ordered; once is enough.
+        if self.convicted.contains(&node) { Err(format!("node {node} is convicted already")) } else { Ok(()) }
     }
 
     /// Whether operators agreed to put a member out.

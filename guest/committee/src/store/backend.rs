@@ -7,17 +7,25 @@ use std::ops::Bound;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
+use super::Room;
+
 type Open = dyn Fn(&Path) -> io::Result<Box<dyn StorageBackend>> + Send + Sync;
+
+/// How long a disk takes for what it is given now.
+pub(crate) type Delay = dyn Fn() -> Duration + Send + Sync;
 
 /// Where Raft's log goes, and who writes it.
 #[derive(Clone)]
 pub struct Storage {
     open: Option<Arc<Open>>,
     threaded: bool,
+    room: Option<Arc<Room>>,
+    delay: Option<Arc<Delay>>,
 }
 
 impl Default for Storage {
@@ -30,7 +38,7 @@ impl Storage {
     /// Files, written by a thread.
     #[must_use]
     pub fn files() -> Self {
-        Self { open: None, threaded: true }
+        Self { open: None, threaded: true, room: None, delay: None }
     }
 
     /// Whatever `open` gives for a path, written at once by whoever appends: for simulations, which have one thread.
@@ -38,13 +46,38 @@ impl Storage {
     pub fn simulated(
         open: impl Fn(&Path) -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Some(Arc::new(open)), threaded: false }
+        Self { open: Some(Arc::new(open)), threaded: false, room: None, delay: None }
     }
 
     /// Files, written at once by whoever appends.
     #[must_use]
     pub const fn inline_files() -> Self {
-        Self { open: None, threaded: false }
+        Self { open: None, threaded: false, room: None, delay: None }
+    }
+
+    /// The same, written by a thread.
+    #[must_use]
+    pub fn by_a_thread(mut self) -> Self {
+        self.threaded = true;
+        self
+    }
+
+    /// Has the thread that writes wait where the disk has no room.
+    pub(crate) fn waiting_for(mut self, room: Arc<Room>) -> Self {
+        self.room = self.threaded.then_some(room);
+        self
+    }
+
+    /// Has a task write that first waits for as long as `delay` says, on tokio's clock: for simulations of a slow disk. What comes in meanwhile
+    /// is written together next time, as the thread does it; what was not written when the task ends is lost.
+    #[must_use]
+    pub fn late(mut self, delay: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        self.delay = Some(Arc::new(delay));
+        self
+    }
+
+    pub(crate) fn delay(&self) -> Option<Arc<Delay>> {
+        self.delay.clone()
     }
 
     pub(crate) const fn threaded(&self) -> bool {
@@ -65,7 +98,7 @@ impl Storage {
                 Box::new(FileBackend::new(file).map_err(io::Error::other)?)
             }
         };
-        Ok(Counted { inner, syncs })
+        Ok(Counted { inner, syncs, room: self.room.clone() })
     }
 }
 
@@ -83,6 +116,16 @@ impl fmt::Debug for Storage {
 pub(crate) struct Counted {
     inner: Box<dyn StorageBackend>,
     syncs: Arc<AtomicU64>,
+    room: Option<Arc<Room>>,
+}
+
+impl Counted {
+    fn patient(&self, mut write: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+        match &self.room {
+            Some(room) => room.wait(write),
+            None => write(),
+        }
+    }
 }
 
 impl StorageBackend for Counted {
@@ -95,7 +138,7 @@ impl StorageBackend for Counted {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.inner.set_len(len)
+        self.patient(|| self.inner.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -104,7 +147,7 @@ impl StorageBackend for Counted {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.inner.write(offset, data)
+        self.patient(|| self.inner.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

@@ -8,21 +8,25 @@ use hallmark_ledger::hash::Hash;
 use openraft::SnapshotMeta;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::backend::Storage;
+use super::chain::{Head, Row};
 use super::{Command, StoreError, failed};
 use crate::engine::{Node, NodeId};
 use crate::raft::{Entry, LogId};
 
-/// Raft index to SHA-256 of the rest, then the entry in postcard.
+/// Raft index to a row of the [`chain`](super::chain), the entry in postcard.
 const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
-/// Name to SHA-256 of the rest, then the value.
+/// Name to SHA-256 of name, zero and value, then the value.
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 pub(crate) const IDENTITY: &str = "identity";
 pub(crate) const SNAPSHOT: &str = "snapshot";
 pub(crate) const COSIGNED: &str = "cosigned";
 const PURGED: &str = "purged";
+/// Where the log ends: a log that is older than the rest of the file, or newer, is none.
+const HEAD: &str = "head";
 const VOTE: &str = "vote";
 
 /// Whose file it is.
@@ -89,21 +93,30 @@ impl Disk {
             let mut log = transaction.open_table(LOG).map_err(|error| fail(&error))?;
             let mut meta = transaction.open_table(META).map_err(|error| fail(&error))?;
             let mut put = |key: &str, value: &[u8]| {
-                meta.insert(key, sealed(value).as_slice()).map(drop).map_err(|error| fail(&error))
+                meta.insert(key, [&seal_of(key, value).0, value].concat().as_slice())
+                    .map(drop)
+                    .map_err(|error| fail(&error))
             };
+            let mut moved = false;
             for command in commands {
                 match command {
                     Command::Append(entries) => {
+                        moved = true;
+                        let mut head = self.last(&log)?;
                         for entry in entries {
                             let bytes = postcard::to_allocvec(entry).map_err(|error| fail(&error))?;
-                            log.insert(entry.log_id.index, sealed(&bytes).as_slice())
-                                .map_err(|error| fail(&error))?;
+                            let row = Row::after(head.as_ref(), &bytes);
+                            let index = entry.log_id.index;
+                            log.insert(index, row.encode(&bytes).as_slice()).map_err(|error| fail(&error))?;
+                            head = Some(row.head(index));
                         }
                     }
                     Command::Truncate(since) => {
+                        moved = true;
                         log.retain_in(*since.., |_, _| false).map_err(|error| fail(&error))?;
                     }
                     Command::Purge(upto) => {
+                        moved = true;
                         log.retain_in(..=upto.index, |_, _| false).map_err(|error| fail(&error))?;
                         put(PURGED, &postcard::to_allocvec(upto).map_err(|error| fail(&error))?)?;
                     }
@@ -117,8 +130,21 @@ impl Disk {
                     Command::Flush(_) | Command::Nudge => {}
                 }
             }
+            if moved {
+                let head = self.last(&log)?;
+                put(HEAD, &postcard::to_allocvec(&head).map_err(|error| fail(&error))?)?;
+            }
         }
         transaction.commit().map_err(|error| fail(&error))
+    }
+
+    /// Where a table of entries ends, as its last row says.
+    fn last(&self, log: &impl ReadableTable<u64, &'static [u8]>) -> Result<Option<Head>, StoreError> {
+        let fail = failed(&self.path);
+        let Some((index, row)) = log.last().map_err(|error| fail(&error))? else { return Ok(None) };
+        let name = format!("log entry {}", index.value());
+        let row = Row::read(row.value()).ok_or_else(|| self.damaged(&name, "too short"))?;
+        Ok(Some(row.head(index.value())))
     }
 
     /// A value by its name.
@@ -130,23 +156,30 @@ impl Disk {
         self.unsealed(key, row.value()).map(Some)
     }
 
-    /// All entries, in order and without a gap.
+    /// All entries, in order and without a gap: those that stood there together after one of the writes, or damage.
     pub(crate) fn log(&self) -> Result<Vec<Entry>, StoreError> {
         let fail = failed(&self.path);
         let transaction = self.database.begin_read().map_err(|error| fail(&error))?;
         let table = transaction.open_table(LOG).map_err(|error| fail(&error))?;
         let mut entries: Vec<Entry> = Vec::new();
+        let mut head: Option<Head> = None;
         for row in table.iter().map_err(|error| fail(&error))? {
             let (index, bytes) = row.map_err(|error| fail(&error))?;
-            let index = index.value();
-            let row = format!("log entry {index}");
-            let entry: Entry = self.unsealed(&row, bytes.value())?;
-            let follows = entries.last().is_none_or(|last| last.log_id.index.checked_add(1) == Some(index));
-            if entry.log_id.index != index || !follows {
-                let why = "not the entry of that index, or one before it is missing".into();
-                return Err(StoreError::Damaged { path: self.path.clone(), row, why });
+            let (index, bytes) = (index.value(), bytes.value());
+            let name = format!("log entry {index}");
+            let row = Row::read(bytes).ok_or_else(|| self.damaged(&name, "too short"))?;
+            let entry = row.checked(bytes).ok_or_else(|| self.damaged(&name, NOT_ITS_HASH))?;
+            let entry: Entry =
+                postcard::from_bytes(entry).map_err(|error| self.damaged(&name, error.to_string()))?;
+            if entry.log_id.index != index || !head.is_none_or(|head| row.follows(&head, index)) {
+                let why = "not the entry of that index, or not of one log with the one before it";
+                return Err(self.damaged(&name, why));
             }
+            head = Some(row.head(index));
             entries.push(entry);
+        }
+        if self.meta::<Option<Head>>(HEAD)?.flatten() != head {
+            return Err(self.damaged(HEAD, "the log ends elsewhere"));
         }
         Ok(entries)
     }
@@ -162,15 +195,21 @@ impl Disk {
     }
 
     fn unsealed<T: for<'de> Deserialize<'de>>(&self, row: &str, bytes: &[u8]) -> Result<T, StoreError> {
-        let damaged = |why: String| StoreError::Damaged { path: self.path.clone(), row: row.to_owned(), why };
-        let (seal, rest) = bytes.split_first_chunk().ok_or_else(|| damaged("too short".into()))?;
-        if Hash::of(rest) != Hash(*seal) {
-            return Err(damaged("its SHA-256 is not the one written beside it".into()));
+        let (seal, rest) = bytes.split_first_chunk().ok_or_else(|| self.damaged(row, "too short"))?;
+        if seal_of(row, rest) != Hash(*seal) {
+            return Err(self.damaged(row, NOT_ITS_HASH));
         }
-        postcard::from_bytes(rest).map_err(|error| damaged(error.to_string()))
+        postcard::from_bytes(rest).map_err(|error| self.damaged(row, error.to_string()))
+    }
+
+    pub(super) fn damaged(&self, row: &str, why: impl Into<String>) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), row: row.to_owned(), why: why.into() }
     }
 }
 
-fn sealed(bytes: &[u8]) -> Vec<u8> {
-    [&Hash::of(bytes).0[..], bytes].concat()
+const NOT_ITS_HASH: &str = "its SHA-256 is not the one written beside it";
+
+/// Of a value under its name: a row that is found under another's name is damage too.
+fn seal_of(key: &str, bytes: &[u8]) -> Hash {
+    Hash(Sha256::new().chain_update(key).chain_update([0]).chain_update(bytes).finalize().into())
 }

@@ -5,19 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hallmark_coalition::UniqueId;
-use hallmark_ledger::checkpoint::Checkpoint;
 use hallmark_ledger::hash::Hash;
-use hallmark_ledger::note::Note;
 use hallmark_ledger::system::Roster;
 use hallmark_machine::Machine;
 use openraft::EntryPayload;
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Attempt;
 use super::disk::{COSIGNED, IDENTITY, Identity, SNAPSHOT};
 use super::{Disk, Storage, StoreError, StoredSnapshot};
 use crate::engine::NodeId;
 use crate::raft::Entry;
-use crate::state::{FoundingError, Replay, SnapshotBytes, State};
+use crate::state::{FoundingError, Replay, SnapshotBytes};
 
 /// Where a disk's Raft log ends: greater is better, as in Raft's elections.
 ///
@@ -65,7 +64,8 @@ pub struct DiskState {
 }
 
 impl DiskState {
-    /// The best of a folder's former epochs; none where there was none. Files that are damaged are passed over, and said.
+    /// The best of a folder's former epochs; none where there was none. Files that are damaged are passed over, and said; one whose
+    /// reading ended the process several times is renamed to `*.damaged`, and said once.
     ///
     /// # Errors
     /// Where the folder cannot be read.
@@ -90,7 +90,12 @@ impl DiskState {
         }
         paths.sort();
         for path in paths {
-            match Self::of_file::<M>(&path, group, &Storage::files()) {
+            let read = Attempt::begin(&path).and_then(|attempt| {
+                let read = Self::of_file::<M>(&path, group, &Storage::files());
+                attempt.end();
+                read
+            });
+            match read {
                 Ok(Some(state)) if best.as_ref().is_none_or(|best| *best < state) => best = Some(state),
                 Ok(_) => {}
                 Err(error) => damaged.push(error),
@@ -108,7 +113,7 @@ impl DiskState {
         group: UniqueId,
         storage: &Storage,
     ) -> Result<Option<Self>, StoreError> {
-        // redb asserts where a file is shorter or longer than its own tables say: a damaged disk must not end the process.
+        // redb asserts where a file contradicts itself. Where a panic ends the process all the same, `attempt` keeps count.
         let read = std::panic::AssertUnwindSafe(|| Self::read_file::<M>(path, group, storage));
         std::panic::catch_unwind(read).unwrap_or_else(|_| {
             let why = "redb gave up on it".to_owned();
@@ -150,19 +155,19 @@ impl DiskState {
             snapshot: snapshot.map(|snapshot| SnapshotBytes(snapshot.bytes)),
             batches: log.into_iter().filter_map(|entry| batch(entry, behind)).collect(),
         };
-        let state = match replay.run::<M>(group) {
-            Ok(replayed) => replayed.state,
+        let cosigned = disk.meta::<String>(COSIGNED)?;
+        let (state, counts) = match replay.run_under::<M>(group, cosigned.as_deref()) {
+            // A snapshot that a leader gave, and that this machine had not found a quorum's signatures for: it signed nothing with it, and what it had
+            // signed before stands on q other disks (nobody is given a snapshot that no quorum has signed).
+            Ok((_, false)) if replay.snapshot.is_some() => return Ok(None),
+            Ok((replayed, counts)) => (replayed.state, counts),
             // A machine that was admitted and never came so far.
             Err(FoundingError::Field { field: "replay", .. }) => return Ok(None),
             Err(error) => return Err(damaged("replay", &error)),
         };
         let (Some(core), Some(last)) = (state.core(), last) else { return Ok(None) };
-        let mut cosigned = disk.meta::<String>(COSIGNED)?;
-        if let Some(note) = &cosigned
-            && !is_prefix::<M>(note, &state)
-        {
-            cosigned = None;
-        }
+        // Of an epoch before, or of a tree that this log does not have.
+        let cosigned = cosigned.filter(|_| counts);
         Ok(Some(Self {
             last: Last { epoch: core.epoch, term: last.leader_id.term, index: last.index },
             recoveries: core.recoveries,
@@ -178,15 +183,6 @@ impl DiskState {
             path: path.to_owned(),
         }))
     }
-}
-
-/// Whether a note is of the state's epoch and not behind its end. Its root is held against the replay where a recovery uses it.
-fn is_prefix<M: Machine>(note: &str, state: &State<M>) -> bool {
-    let checkpoint = Note::parse(note.as_bytes()).ok().and_then(|note| Checkpoint::parse(note.text()).ok());
-    checkpoint.is_some_and(|checkpoint| {
-        let epoch = state.core().map(|core| core.epoch);
-        Some(checkpoint.epoch) == epoch && checkpoint.size <= state.size()
-    })
 }
 
 fn batch(entry: Entry, behind: Option<u64>) -> Option<(u64, crate::raft::Batch)> {

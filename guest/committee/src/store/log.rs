@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::ops::RangeBounds;
+use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openraft::storage::{LogFlushed, RaftLogStorage};
@@ -57,7 +57,15 @@ impl RaftLogReader<Types> for LogStore {
         &mut self,
         range: R,
     ) -> Result<Vec<Entry>, StorageError<NodeId>> {
-        Ok(self.lock().entries.range(range).map(|(_, (entry, _))| entry.clone()).collect())
+        // A leader that contradicts itself can bring Raft to ask for a range that ends before it begins: a map would panic.
+        let from = match range.start_bound() {
+            Bound::Included(from) => *from,
+            Bound::Excluded(from) => from.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let memory = self.lock();
+        let entries = memory.entries.range(from..).take_while(|(index, _)| range.contains(*index));
+        Ok(entries.map(|(_, (entry, _))| entry.clone()).collect())
     }
 
     async fn limited_get_log_entries(
@@ -72,7 +80,7 @@ impl RaftLogReader<Types> for LogStore {
             left = left.saturating_sub(bytes(entry));
             fits
         };
-        let entries = memory.entries.range(start..end).enumerate().take_while(fits);
+        let entries = memory.entries.range(start.min(end)..end).enumerate().take_while(fits);
         Ok(entries.map(|(_, (_, (entry, _)))| entry.clone()).collect())
     }
 }

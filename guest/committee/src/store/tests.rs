@@ -116,3 +116,86 @@ fn damage_is_found_by_hash() {
     let found = Disk::open(&path, &Storage::files(), Arc::default()).and_then(|disk| disk.log());
     assert!(matches!(found, Err(StoreError::Damaged { .. } | StoreError::Disk { .. })), "{found:?}");
 }
+
+/// Rows that are whole and from another time: a damaged page of redb's tree can lead to what an earlier write left.
+#[test]
+fn rows_of_another_time_are_no_log() {
+    use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+    const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
+    disk.commit(&[Command::Append((0..10).map(|index| entry(1, index, 100)).collect())]).unwrap();
+    drop(disk);
+    let rows = |path: &std::path::Path| {
+        let database = Database::open(path).unwrap();
+        let table = database.begin_read().unwrap().open_table(LOG).unwrap();
+        let rows =
+            table.iter().unwrap().map(|row| row.unwrap()).map(|(k, v)| (k.value(), v.value().to_vec()));
+        rows.collect::<Vec<_>>()
+    };
+    let old = rows(&path);
+    let disk = Disk::open(&path, &Storage::files(), Arc::default()).unwrap();
+    disk.commit(&[Command::Truncate(8), Command::Append(vec![entry(2, 8, 100), entry(2, 9, 100)])]).unwrap();
+    assert_eq!(disk.log().unwrap().len(), 10);
+    drop(disk);
+    let new = rows(&path);
+    assert_eq!(old[..8], new[..8]);
+    assert_ne!(old[8], new[8]);
+    // Some rows put in, or taken out, in a transaction that is redb's own and whole.
+    let with = |put: &[(u64, Vec<u8>)], out: &[u64]| {
+        let copy = folder.path().join("copy.redb");
+        std::fs::copy(&path, &copy).unwrap();
+        let database = Database::open(&copy).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut table = transaction.open_table(LOG).unwrap();
+            put.iter().for_each(|(index, row)| drop(table.insert(index, row.as_slice()).unwrap()));
+            out.iter().for_each(|index| drop(table.remove(index).unwrap()));
+        }
+        transaction.commit().unwrap();
+        drop(database);
+        Disk::open(&copy, &Storage::files(), Arc::default()).unwrap().log()
+    };
+    let damaged = |read| matches!(read, Err(StoreError::Damaged { .. }));
+    assert_eq!(with(&[], &[]).unwrap().len(), 10);
+    assert!(damaged(with(&old[8..9], &[])), "an old row before a new one");
+    assert!(damaged(with(&old[9..], &[])), "an old row behind a new one");
+    assert!(damaged(with(&old[8..], &[])), "an old end");
+    assert!(damaged(with(&[], &[9])), "no end");
+    assert!(damaged(with(&[], &[4])), "a hole");
+    assert!(damaged(with(&[(10, new[9].1.clone())], &[])), "a row twice");
+    assert!(damaged(with(&[(4, new[4].1[..40].to_vec())], &[])), "half a row");
+    // What was purged is not missed.
+    let disk = Disk::open(&path, &Storage::files(), Arc::default()).unwrap();
+    disk.commit(&[Command::Purge(id(1, 5))]).unwrap();
+    assert_eq!(disk.log().unwrap().len(), 4);
+    disk.commit(&[Command::Purge(id(2, 9))]).unwrap();
+    disk.commit(&[Command::Append(vec![entry(2, 10, 100)])]).unwrap();
+    assert_eq!(disk.log().unwrap().len(), 1);
+}
+
+/// Openings that do not end are counted, and a file is set aside before it ends the process for good.
+#[test]
+fn an_opening_that_never_ends_is_not_begun_for_ever() {
+    use super::attempt::{Attempt, TRIES};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    std::fs::write(&path, b"bytes").unwrap();
+    for _ in 0..TRIES {
+        // It is neither ended nor told of: the process went.
+        drop(Attempt::begin(&path).map_err(|error| error.to_string()).unwrap());
+    }
+    // One that ends begins the count anew.
+    std::fs::remove_file(folder.path().join("raft-0-3.redb.opening")).unwrap();
+    for _ in 0..2 * TRIES {
+        Attempt::begin(&path).unwrap().end();
+    }
+    for _ in 0..TRIES {
+        drop(Attempt::begin(&path).map_err(|error| error.to_string()).unwrap());
+    }
+    let said = Attempt::begin(&path).map(|_| ()).unwrap_err();
+    assert!(matches!(&said, StoreError::Damaged { row, .. } if row == "file"), "{said}");
+    assert!(!path.exists() && !folder.path().join("raft-0-3.redb.opening").exists());
+    assert_eq!(std::fs::read(folder.path().join("raft-0-3.redb.damaged")).unwrap(), b"bytes");
+}

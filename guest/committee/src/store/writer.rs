@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::{oneshot, watch};
 
+use super::backend::Delay;
 use super::disk::COSIGNED;
 use super::{Disk, StoreError, StoredSnapshot};
 use crate::engine::NodeId;
@@ -37,6 +38,7 @@ pub(crate) struct Progress {
 
 enum Way {
     Thread(mpsc::Sender<(u64, Command)>),
+    Task(tokio::sync::mpsc::UnboundedSender<(u64, Command)>),
     Inline(Disk),
     /// The file is closed, or will be once the thread is through with what was sent before.
     Closed,
@@ -47,18 +49,68 @@ pub(crate) struct Writer {
     sent: Mutex<(u64, Way)>,
     progress: watch::Receiver<Progress>,
     report: Arc<watch::Sender<Progress>>,
-    /// The last cosigned checkpoint, written along with whatever comes next: losing it costs nothing that a recovery needs.
+    /// The last cosigned checkpoint, written along with what comes sooner or later: losing it costs nothing that a recovery needs.
     lazy: Arc<Lazy>,
     /// Nobody sends on it: it is over when the thread has closed the file.
     thread: watch::Receiver<()>,
 }
 
-type Lazy = Mutex<Option<String>>;
+type Lazy = Mutex<Kept>;
+
+/// What waits for a write to go along with.
+#[derive(Default)]
+struct Kept {
+    note: Option<String>,
+    /// Writes that went without it.
+    passed: u32,
+}
+
+/// Writes that a checkpoint lets pass: each that it goes along with costs a page more.
+const PASSED: u32 = 64;
+
+impl Kept {
+    fn take(&mut self, now: bool) -> Option<String> {
+        self.passed = self.passed.saturating_add(1);
+        if !now && self.passed < PASSED {
+            return None;
+        }
+        self.passed = 0;
+        self.note.take()
+    }
+}
 
 /// Most commands in one transaction.
 const TOGETHER: usize = 256;
 
 impl Writer {
+    /// Over a slow disk, written by a task.
+    pub(crate) fn late(disk: Disk, delay: Arc<Delay>) -> Self {
+        let (report, progress) = watch::channel(Progress::default());
+        let (report, lazy) = (Arc::new(report), Arc::<Lazy>::default());
+        let (ended, thread) = watch::channel(());
+        let (to, mut from) = tokio::sync::mpsc::unbounded_channel::<(u64, Command)>();
+        let (told, kept) = (Arc::clone(&report), Arc::clone(&lazy));
+        tokio::spawn(async move {
+            while let Some((mut number, first)) = from.recv().await {
+                let mut commands = vec![first];
+                let pause = delay();
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                while commands.len() < TOGETHER
+                    && let Ok((next, command)) = from.try_recv()
+                {
+                    number = next;
+                    commands.push(command);
+                }
+                write(&disk, number, commands, &told, &kept);
+            }
+            drop(disk);
+            drop(ended);
+        });
+        Self { sent: Mutex::new((0, Way::Task(to))), progress, report, lazy, thread }
+    }
+
     /// Over a disk: a thread's, or done at once.
     pub(crate) fn new(disk: Disk, threaded: bool) -> Result<Self, StoreError> {
         let (report, progress) = watch::channel(Progress::default());
@@ -91,20 +143,27 @@ impl Writer {
         match &sent.1 {
             // The thread ends only with this sender.
             Way::Thread(to) => drop(to.send((number, command))),
+            Way::Task(to) => drop(to.send((number, command))),
             Way::Inline(disk) => write(disk, number, vec![command], &self.report, &self.lazy),
             Way::Closed => drop(command),
         }
         number
     }
 
+    /// Commands that were sent and are not on disk.
+    pub(crate) fn behind(&self) -> u64 {
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner).0;
+        sent.saturating_sub(self.progress.borrow().flushed)
+    }
+
     /// Keeps the last cosigned checkpoint for the next write.
     pub(crate) fn lazily(&self, note: &str) {
-        *self.lazy.lock().unwrap_or_else(PoisonError::into_inner) = Some(note.to_owned());
+        self.lazy.lock().unwrap_or_else(PoisonError::into_inner).note = Some(note.to_owned());
     }
 
     /// Writes what was kept, if anything was.
     pub(crate) fn nudge(&self) {
-        if self.lazy.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if self.lazy.lock().unwrap_or_else(PoisonError::into_inner).note.is_some() {
             self.send(Command::Nudge);
         }
     }
@@ -167,13 +226,17 @@ fn write(
     if report.borrow().failed.is_some() {
         return;
     }
-    if let Some(note) = lazy.lock().unwrap_or_else(PoisonError::into_inner).take()
+    let nudged = commands.iter().any(|command| matches!(command, Command::Nudge));
+    if let Some(note) = lazy.lock().unwrap_or_else(PoisonError::into_inner).take(nudged)
         && let Ok(bytes) = postcard::to_allocvec(&note)
     {
         commands.push(Command::Meta(COSIGNED, bytes));
     }
     let needed = commands.iter().any(|command| !matches!(command, Command::Flush(_)));
-    match if needed { disk.commit(&commands) } else { Ok(()) } {
+    // redb asserts where the file contradicts itself: those who wait for this disk must hear of it.
+    let commit = std::panic::AssertUnwindSafe(|| disk.commit(&commands));
+    let gave_up = |_| Err(disk.damaged("file", "redb gave up on it"));
+    match if needed { std::panic::catch_unwind(commit).unwrap_or_else(gave_up) } else { Ok(()) } {
         Ok(()) => {
             report.send_modify(|progress| progress.flushed = number);
             for command in commands {

@@ -13,9 +13,12 @@ use hallmark_committee::{
 };
 use hallmark_ledger::checkpoint;
 use hallmark_ledger::cosignature::CosignKey;
+use hallmark_ledger::entry::Entry;
 use hallmark_ledger::hash::{EMPTY, Hash};
 use hallmark_ledger::note::Signer;
-use hallmark_ledger::system::{Admission, Genesis, SlotSignature, slot_message};
+use hallmark_ledger::replay::{Obligation, Replay};
+use hallmark_ledger::store::LogDir;
+use hallmark_ledger::system::{Admission, Genesis, SlotSignature, SystemEntry, slot_message};
 use hallmark_machine::ClientId;
 use hallmark_machine::kv::Kv;
 use tempfile::TempDir;
@@ -235,6 +238,41 @@ pub(crate) async fn leader(members: &[Member]) -> usize {
     })
     .await;
     at.unwrap()
+}
+
+/// Writes until a member's signature was among those that came first: who comes late has nothing left to sign.
+pub(crate) async fn until_it_signs(by: &Member, member: &Member) {
+    for nonce in 0..200 {
+        if member.engine.status().signed > 0 {
+            return;
+        }
+        by.put(250, nonce, "to be signed").await.unwrap();
+    }
+    panic!("never signed: {:?}", member.engine.status());
+}
+
+/// The member's ledger as an auditor reads it, up to its checkpoint.
+pub(crate) fn replayed(member: &Member) -> (Replay, Vec<Obligation>) {
+    let signed = member.engine.checkpoint().borrow().clone().expect("a checkpoint");
+    let (mut replay, mut left) = (Replay::new(), Vec::new());
+    member.engine.ledger(|dir| {
+        for index in 0..signed.checkpoint().size {
+            let entry = Entry::parse(&dir.entry(index).unwrap()).unwrap();
+            left.extend(replay.push(index, &entry).unwrap());
+        }
+    });
+    replay.checkpoint(signed.note().as_bytes()).unwrap();
+    (replay, left)
+}
+
+/// The committee's own entries in a member's ledger, as far as a quorum signed it.
+pub(crate) fn entries(member: &Member) -> Vec<SystemEntry> {
+    let size = member.engine.status().cosigned;
+    let entry = |dir: &LogDir, index| Entry::parse(&dir.entry(index).unwrap()).unwrap();
+    member.engine.ledger(|dir| {
+        let all = (0..size.min(dir.size())).filter_map(|index| SystemEntry::of(&entry(dir, index)).unwrap());
+        all.collect()
+    })
 }
 
 pub(crate) fn describe(members: &[Member]) -> BTreeMap<NodeId, String> {

@@ -133,6 +133,8 @@ async fn after_retirement_nothing_is_ordered() {
     end.signatures = group.sign(&end.message(&group.id, 0), &[0, 1]);
     let index = members[at].engine.retire(end).await.unwrap().outcome.index();
     eventually("all know", || members.iter().all(|m| m.engine.status().retired == Some(index))).await;
+    eventually("all know it signed", || members.iter().all(|m| m.engine.status().cosigned == index + 1))
+        .await;
     for member in &members {
         assert_eq!(member.put(1, 2, "b").await.unwrap_err(), SubmitError::Retired { index });
         assert_eq!(member.put(1, 1, "a").await.unwrap().outcome, first.outcome);

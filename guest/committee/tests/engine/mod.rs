@@ -2,7 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod commits;
+mod damage;
+mod endorsements;
+mod governance;
 mod group;
+mod matrix;
 mod membership;
 mod recovery;
 mod router;
+mod snapshots;
+mod vouching;

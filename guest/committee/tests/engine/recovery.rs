@@ -14,7 +14,7 @@ use redb::backends::FileBackend;
 
 use super::group::{Group, Machine, Member, eventually, leader};
 
-async fn stop(group: &Group, members: Vec<Member>) {
+pub(crate) async fn stop(group: &Group, members: Vec<Member>) {
     for member in &members {
         group.router.unplug(&member.spki);
         member.engine.shutdown().await;
@@ -22,7 +22,7 @@ async fn stop(group: &Group, members: Vec<Member>) {
     drop(members);
 }
 
-async fn disk(group: &Group, machine: &Machine) -> Option<DiskState> {
+pub(crate) async fn disk(group: &Group, machine: &Machine) -> Option<DiskState> {
     let mut state = None;
     eventually("the disk is let go", || match DiskState::read::<Kv>(&machine.folder, group.id) {
         Ok((read, damaged)) if damaged.is_empty() => {
@@ -36,7 +36,7 @@ async fn disk(group: &Group, machine: &Machine) -> Option<DiskState> {
 }
 
 /// The ceremony: the order over a disk, the admissions, the founding.
-fn order(group: &mut Group, chosen: &DiskState, machines: &[Machine], slots: &[u16]) -> Founding {
+pub(crate) fn order(group: &mut Group, chosen: &DiskState, machines: &[Machine], slots: &[u16]) -> Founding {
     group.epoch = chosen.last.epoch + 1;
     group.log_seed = [u8::try_from(90 + group.epoch).unwrap(); 32];
     let origin = checkpoint::origin(group.id.as_bytes(), group.epoch);
@@ -188,19 +188,82 @@ impl StorageBackend for Full {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn full_disks_refuse_writes_and_reads_go_on() {
-    let mut group = Group::new(3, 2);
-    let full = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&full);
-    group.storage = Storage::simulated(move |path| {
+/// Files that are full while the switch is on. Only the log's, which is what a signature waits for.
+fn switched(full: &Arc<AtomicBool>) -> Storage {
+    let switch = Arc::clone(full);
+    Storage::simulated(move |path| {
         let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let file = FileBackend::new(file).map_err(io::Error::other)?;
         Ok(Box::new(Full { file, full: Arc::clone(&switch) }) as Box<dyn StorageBackend>)
-    });
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_disks_wait_for_room_and_go_on() {
+    let mut group = Group::new(3, 2);
+    let full = Arc::new(AtomicBool::new(false));
+    group.storage = switched(&full).by_a_thread();
     let members = group.genesis().await;
     let at = leader(&members).await;
     let receipt = members[at].put(1, 1, "a").await.unwrap();
+    let end = receipt.outcome.end();
+    eventually("all know it signed", || members.iter().all(|m| m.engine.status().cosigned == end)).await;
+    full.store(true, Ordering::Relaxed);
+    let engine = members[at].engine.clone();
+    let waits = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });
+    eventually("all know their disks", || members.iter().all(|m| m.engine.status().full.is_some())).await;
+    for member in &members {
+        let error = member.put(1, 3, "c").await.unwrap_err();
+        assert!(matches!(error, SubmitError::Storage { .. }), "{error}");
+        assert_eq!(member.put(1, 1, "a").await.unwrap().outcome, receipt.outcome);
+        let Outcome::Committed { first, .. } = receipt.outcome else { panic!() };
+        member.engine.ledger(|dir| dir.entry(first).unwrap());
+        assert!(member.engine.status().fault.is_none() && member.engine.freshness(&[1; 32]).is_some());
+    }
+    // Nothing was signed that is not on disk.
+    assert_eq!(members[at].engine.status().cosigned, receipt.outcome.end());
+    full.store(false, Ordering::Relaxed);
+    waits.await.unwrap().unwrap();
+    eventually("there is room", || members.iter().all(|m| m.engine.status().full.is_none())).await;
+    for (nonce, member) in (3..).zip(&members) {
+        member.put(1, nonce, "on").await.unwrap();
+    }
+    // What was written meanwhile is on the disks.
+    let folder = members[at].folder.clone();
+    let (id, last) = (group.id, members[at].put(1, 9, "last").await.unwrap());
+    stop(&group, members).await;
+    let (state, damaged) = DiskState::read::<Kv>(&folder, id).unwrap();
+    assert!(damaged.is_empty() && state.unwrap().size >= last.outcome.end());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_with_a_full_disk_stops_with_what_it_has() {
+    let mut group = Group::new(3, 2);
+    let full = Arc::new(AtomicBool::new(false));
+    group.storage = switched(&full).by_a_thread();
+    let members = group.genesis().await;
+    let at = leader(&members).await;
+    members[at].put(1, 1, "a").await.unwrap();
+    full.store(true, Ordering::Relaxed);
+    let engine = members[at].engine.clone();
+    let waits = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });
+    eventually("all know their disks", || members.iter().all(|m| m.engine.status().full.is_some())).await;
+    // It does not wait for room for ever.
+    tokio::time::timeout(std::time::Duration::from_secs(5), stop(&group, members)).await.unwrap();
+    assert!(matches!(waits.await.unwrap(), Err(SubmitError::Unclear | SubmitError::Stopped { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failed_disks_refuse_writes_and_reads_go_on() {
+    let mut group = Group::new(3, 2);
+    let full = Arc::new(AtomicBool::new(false));
+    // Written at once by whoever appends: nobody may wait there, and the first failure is the last.
+    group.storage = switched(&full);
+    let members = group.genesis().await;
+    let at = leader(&members).await;
+    let receipt = members[at].put(1, 1, "a").await.unwrap();
+    let end = receipt.outcome.end();
+    eventually("all know it signed", || members.iter().all(|m| m.engine.status().cosigned == end)).await;
     full.store(true, Ordering::Relaxed);
     let engine = members[at].engine.clone();
     let unclear = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });

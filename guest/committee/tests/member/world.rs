@@ -9,40 +9,16 @@ use hallmark_attest::{Prover, SourceProver, SystemClock};
 use hallmark_coalition::{Acl, Committee, Recovery, UniqueId};
 use hallmark_committee::member::ceremony::{Phase, Standing};
 use hallmark_committee::member::{
-    Address, CommitteeFile, Dependencies, Member, MemberFile, Pace, Rules, SlotKey, Visitor,
+    Address, CommitteeFile, Dependencies, Member, MemberFile, Pace, Rules, SlotKey, TicketRule, Visitor,
 };
 use hallmark_committee::{Engine, Outcome, Receipt, Submission, SubmitError, Timing};
-use hallmark_evidence::{Binding, BootEvent, Digests, Kind, Register, Source, SourceError, Statement};
 use hallmark_forge::TdxCase;
 use hallmark_machine::ClientId;
 use hallmark_machine::kv::Kv;
+use hallmark_simulated::ForgedTd;
 use tokio::net::TcpListener;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
-
-/// A forged TD that answers to bindings.
-struct Td(TdxCase);
-
-impl Source for Td {
-    fn kind(&self) -> Kind {
-        Kind::Tdx
-    }
-
-    fn state(&mut self, binding: &Binding) -> Result<Statement, SourceError> {
-        self.0.quote.body.report_data = Some(*binding.report_data());
-        let event = |event: &hallmark_forge::evidence::BootEvent| BootEvent {
-            register: Register::Rtmr3,
-            event: event.event.clone(),
-            digests: Digests::new(None, &event.digests.sha384),
-        };
-        Ok(Statement {
-            quote: self.0.make().quote,
-            event_log: self.0.log.bytes(),
-            boot_events: self.0.boot_events.iter().map(event).collect(),
-            ..Statement::default()
-        })
-    }
-}
 
 fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
@@ -51,7 +27,7 @@ fn now() -> u64 {
 pub(crate) fn td(change: impl FnOnce(&mut TdxCase)) -> Arc<dyn Prover> {
     let mut case = TdxCase::at(now());
     change(&mut case);
-    Arc::new(SourceProver::new(Box::new(Td(case))))
+    Arc::new(SourceProver::new(Box::new(ForgedTd(case))))
 }
 
 /// A committee of Kv machines, none started.
@@ -86,6 +62,7 @@ impl World {
             policy: path("policy.toml"),
             releases: vec![path("release.json")],
             collateral: Some(path("collateral.json")),
+            tickets: TicketRule::default(),
         };
         let rules = Rules::read(&file, Arc::new(SystemClock::new())).unwrap();
         Self { folder, file, rules, keys_on_machines, members: BTreeMap::new(), nonce: 0 }

@@ -119,6 +119,11 @@ impl Seen {
         lines
     }
 
+    /// After all members were read: whether the model allows what they signed.
+    pub(crate) fn settle(&mut self) -> Vec<String> {
+        self.replay.settle()
+    }
+
     /// A client was told.
     pub(crate) fn told(
         &mut self,
@@ -171,8 +176,8 @@ impl Seen {
     }
 
     /// An epoch begins with these members.
-    pub(crate) fn founded(&mut self, roster: &Roster) {
-        self.replay.founded(roster);
+    pub(crate) fn founded(&mut self, roster: &Roster, quorum: usize) {
+        self.replay.founded(roster, quorum);
     }
 
     /// A recovery goes on from a disk: which final words are not in it. They count no more.

@@ -1,9 +1,10 @@
-//! A disk in memory that loses, tears and refuses.
+//! A disk in memory that loses, tears, refuses and takes its time.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hallmark_committee::Storage;
 use redb::StorageBackend;
@@ -19,6 +20,8 @@ pub(crate) struct Faults {
     pub(crate) torn: bool,
     /// No more bytes than there are.
     pub(crate) full: bool,
+    /// Most milliseconds of virtual time that a write with its flush takes; 0 is at once.
+    pub(crate) slow: u64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -69,10 +72,22 @@ const SECTOR: usize = 512;
 impl SlotDisk {
     pub(crate) fn storage(&self) -> Storage {
         let disk = self.clone();
-        Storage::simulated(move |path: &Path| {
+        let clock = self.clone();
+        let storage = Storage::simulated(move |path: &Path| {
             disk.0.lock().unwrap().files.entry(path.to_owned()).or_default();
             Ok(Box::new(Backend { disk: disk.clone(), path: path.to_owned() }))
-        })
+        });
+        storage.late(move || clock.takes())
+    }
+
+    /// How long what is written now takes.
+    fn takes(&self) -> Duration {
+        let most = self.0.lock().unwrap().faults.slow;
+        if most == 0 {
+            return Duration::ZERO;
+        }
+        let now = turmoil::elapsed().as_millis() as u64;
+        Duration::from_millis(Chance::new(now ^ most << 32).between(most / 4, most + 1))
     }
 
     pub(crate) fn set(&self, faults: Faults) {

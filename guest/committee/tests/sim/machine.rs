@@ -28,19 +28,19 @@ pub(crate) enum Begin {
     Join,
 }
 
-/// A clock that is wrong by a fixed amount.
+/// A clock that is wrong, and may jump.
 struct Skewed {
     now: Arc<AtomicU64>,
-    ahead: u64,
+    ahead: Arc<AtomicU64>,
 }
 
 impl Clock for Skewed {
     fn unix_millis(&self) -> u64 {
-        1_800_000_000_000 + self.now.load(Ordering::Relaxed) + self.ahead
+        1_800_000_000_000 + self.now.load(Ordering::Relaxed) + self.ahead.load(Ordering::Relaxed)
     }
 }
 
-fn timing() -> Timing {
+pub(crate) fn timing() -> Timing {
     Timing {
         heartbeat: Duration::from_millis(100),
         election_min: Duration::from_millis(500),
@@ -69,7 +69,8 @@ pub(crate) async fn live(world: Arc<World>, slot: u16, boot: Boot, begin: Begin)
     let folder = world.folder.join(host(slot));
     let mut config = EngineConfig::new(world.group.id(), (epoch, node, slot), keys, start, folder);
     config.storage = world.disks[usize::from(slot)].storage();
-    config.clock = Arc::new(Skewed { now: Arc::clone(&world.now), ahead: world.skews[usize::from(slot)] });
+    config.clock =
+        Arc::new(Skewed { now: Arc::clone(&world.now), ahead: Arc::clone(&world.skews[usize::from(slot)]) });
     config.timing = timing();
     config.limits = Limits { snapshot_entries: world.snapshot_entries, keep_entries: 4, ..Limits::default() };
     let engine = match Engine::<Kv>::start(config, Arc::new(Net { me })).await {

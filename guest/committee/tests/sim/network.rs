@@ -1,7 +1,7 @@
 //! Members' and clients' calls over turmoil's TCP. Who calls says which key it holds, and is believed; who is called answers only where
 //! the key that the caller asks for is its own, as an attested channel would have it: a slot's machines share one address.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 thread_local! {
     static LAG: Cell<(u64, u64)> = const { Cell::new((0, 1)) };
+    static FOLDER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Has messages take 1 to `most` milliseconds more, each its own time.
@@ -44,15 +45,31 @@ pub(crate) fn set_lag(seed: u64, most: u64) {
     LAG.set((seed, most));
 }
 
-/// How long a message takes follows from what it is and when it is sent, not from how many were sent before: tokio wakes those who wait
-/// for one `watch` in an order that nothing on a stable toolchain can seed, and a draw for each message would pass that on.
+/// The run's folder, whose name is another in every run: errors that members tell each other may name it.
+pub(crate) fn set_folder(folder: &str) {
+    FOLDER.set(folder.as_bytes().to_vec());
+}
+
+/// How long a message takes follows from what it is and when it is sent, not from how many were sent before: where two tasks of one
+/// instant change places, a draw for each message would have everything after differ. The folder's name is left out.
 pub(crate) async fn travel(bytes: &[u8], to: &str) {
     let (seed, most) = LAG.get();
     let now = turmoil::elapsed().as_millis() as u64;
     let mut hash = seed ^ now.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    for byte in bytes.iter().chain(to.as_bytes()) {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
+    let mut add = |byte: u8| hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    FOLDER.with_borrow(|folder| {
+        let mut rest = bytes;
+        while let Some((byte, after)) = rest.split_first() {
+            rest = match rest.strip_prefix(folder.as_slice()) {
+                Some(after) if !folder.is_empty() => after,
+                _ => {
+                    add(*byte);
+                    after
+                }
+            };
+        }
+    });
+    to.bytes().for_each(add);
     sleep(Duration::from_millis(1 + Chance::new(hash).below(most))).await;
 }
 

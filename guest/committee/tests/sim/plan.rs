@@ -32,6 +32,11 @@ pub(crate) enum Act {
         slot: u16,
         faults: Faults,
     },
+    /// A slot's clock jumps: so many milliseconds ahead of true time from now on.
+    Clock {
+        slot: u16,
+        ahead: u64,
+    },
     /// Remembers the slot's disk as it is, to be rolled back to.
     Keep {
         slot: u16,
@@ -100,7 +105,7 @@ impl Plan {
         let a = chance.below(n) as u16;
         let b = (u64::from(a) + chance.between(1, n)) as u16 % n as u16;
         let mut push = |at, act| self.acts.push((at, act));
-        match chance.below(8) {
+        match chance.below(11) {
             0 => {
                 // One slot alone.
                 for other in (0..n as u16).filter(|other| *other != a) {
@@ -125,10 +130,22 @@ impl Plan {
                 push(at, Act::Disk { slot: a, faults });
                 push(until, Act::Disk { slot: a, faults: Faults::default() });
             }
+            5 => {
+                // Rarely all disks at once: machines on one host that share one.
+                let faults = Faults { slow: chance.between(10, 900), ..Faults::default() };
+                let all = chance.one_in(4);
+                for slot in (0..n as u16).filter(|slot| all || *slot == a) {
+                    push(at, Act::Disk { slot, faults });
+                    push(until, Act::Disk { slot, faults: Faults::default() });
+                }
+            }
+            6 => push(at, Act::Clock { slot: a, ahead: chance.below(7_200_000) }),
             kind => {
-                let faults = Faults { lost_flush: chance.one_in(3), torn: chance.one_in(2), full: false };
+                let slow = if chance.one_in(3) { chance.between(10, 500) } else { 0 };
+                let faults =
+                    Faults { lost_flush: chance.one_in(3), torn: chance.one_in(2), full: false, slow };
                 push(at.saturating_sub(chance.below(400)), Act::Disk { slot: a, faults });
-                let roll_back = kind == 5;
+                let roll_back = kind <= 8;
                 if roll_back {
                     push(QUIET + chance.below(at - QUIET + 1), Act::Keep { slot: a });
                 }

@@ -1,7 +1,7 @@
 //! One run of one seed.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::disk::{Faults, SlotDisk};
 use super::group::{Boot, Group, host};
 use super::history::{Done, Told};
 use super::machine::{Begin, live};
-use super::network::set_lag;
+use super::network::{set_folder, set_lag};
 use super::plan::{Act, Plan};
 use super::trace::Trace;
 
@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) group: Group,
     pub(crate) folder: PathBuf,
     pub(crate) disks: Vec<SlotDisk>,
-    pub(crate) skews: Vec<u64>,
+    pub(crate) skews: Vec<Arc<AtomicU64>>,
     pub(crate) snapshot_entries: u64,
     pub(crate) now: Arc<AtomicU64>,
     shared: Mutex<Shared>,
@@ -171,12 +171,14 @@ pub(crate) fn run_plan(seed: u64, mut chance: Chance, plan: Plan) -> Report {
         group,
         folder: folder.path().to_owned(),
         disks: (0..plan.n).map(|_| SlotDisk::default()).collect(),
-        skews: plan.skews.clone(),
+        skews: plan.skews.iter().map(|ahead| Arc::new(AtomicU64::new(*ahead))).collect(),
         snapshot_entries: plan.snapshot_entries,
         now: Arc::default(),
         shared: Mutex::default(),
     });
-    world.with(|shared| shared.trace.folder = folder.path().to_string_lossy().into_owned());
+    let name = folder.path().to_string_lossy().into_owned();
+    set_folder(&name);
+    world.with(|shared| shared.trace.folder = name);
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .tick_duration(Duration::from_millis(TICK))
@@ -223,8 +225,23 @@ pub(crate) fn run_plan(seed: u64, mut chance: Chance, plan: Plan) -> Report {
     report
 }
 
+/// Copies a folder.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&path, &copied)?;
+        } else {
+            std::fs::copy(path, copied)?;
+        }
+    }
+    Ok(())
+}
+
 /// A folder in memory where there is one: the ledger's files are real.
-fn memory() -> PathBuf {
+pub(crate) fn memory() -> PathBuf {
     let shm = PathBuf::from("/dev/shm");
     if shm.is_dir() { shm } else { std::env::temp_dir() }
 }
@@ -252,7 +269,7 @@ impl Driver<'_> {
     /// Boots the machines of a new epoch.
     fn found(&mut self, founding: Founding, boots: Vec<Boot>) {
         let roster = founding.roster::<Kv>(self.world.group.id()).unwrap();
-        self.world.with(|shared| shared.seen.founded(&roster));
+        self.world.with(|shared| shared.seen.founded(&roster, self.plan.q));
         let (first, epoch) = (boots[0].slot, roster.epoch);
         for boot in boots {
             let slot = boot.slot;
@@ -293,8 +310,26 @@ impl Driver<'_> {
         let rolled = self.world.disks[usize::from(slot)].crash(roll_back, &mut self.chance);
         self.say(&format!("slot {slot}: crashes{}", if rolled { ", its disk rolled back" } else { "" }));
         if rolled {
-            // What is served from the files goes with it.
-            let _ = std::fs::remove_dir_all(self.world.folder.join(host(slot)).join("ledger"));
+            // What is served from the files goes back with it.
+            let (ledger, kept) = self.ledger(slot);
+            let _ = std::fs::remove_dir_all(&ledger);
+            let _ = std::fs::rename(kept, ledger);
+        }
+    }
+
+    /// A slot's ledger, and where a copy of it is kept.
+    fn ledger(&self, slot: u16) -> (PathBuf, PathBuf) {
+        let folder = &self.world.folder;
+        (folder.join(host(slot)).join("ledger"), folder.join(format!("kept-{}", host(slot))))
+    }
+
+    /// Keeps a slot's disk, to be rolled back to: Raft's file and the ledger's.
+    fn keep(&mut self, slot: u16) {
+        self.world.disks[usize::from(slot)].keep();
+        let (ledger, kept) = self.ledger(slot);
+        let _ = std::fs::remove_dir_all(&kept);
+        if ledger.is_dir() {
+            copy(&ledger, &kept).unwrap();
         }
     }
 
@@ -310,7 +345,8 @@ impl Driver<'_> {
             Act::Release { a, b } => self.sim.release(host(a), host(b)),
             Act::Slow { most } => set_lag(self.lag, most),
             Act::Disk { slot, faults } => self.world.disks[usize::from(slot)].set(faults),
-            Act::Keep { slot } => self.world.disks[usize::from(slot)].keep(),
+            Act::Clock { slot, ahead } => self.world.skews[usize::from(slot)].store(ahead, Ordering::Relaxed),
+            Act::Keep { slot } => self.keep(slot),
             Act::Crash { slot, roll_back } => self.crash(slot, roll_back),
             Act::Boot { slot } => self.boot(slot),
         }
@@ -388,6 +424,10 @@ impl Driver<'_> {
                         }
                     }
                 }
+            }
+            for what in shared.seen.settle() {
+                shared.trace.say(&format!("WRONG {what}"));
+                shared.wrong.push(what);
             }
             best = best.max(shared.seen.grown());
         });

@@ -170,3 +170,105 @@ async fn retirement_names_where_to_go() {
     }
     assert_eq!(client.fate(ME, 1).await.unwrap().unwrap().decided, Decided::Committed);
 }
+
+#[tokio::test]
+async fn one_member_at_many_addresses_counts_once() {
+    let fake = Fake::new();
+    fake.put(1, "a", "x");
+    let one = start(&fake).await;
+    let again = start(&fake).await;
+    // Two addresses of one member, one of them twice: one slot.
+    let client = of(&fake, &[one, again, one]);
+    let pairs = collection::<Pair>(&client, "pairs");
+    for _ in 0..2 {
+        assert!(matches!(client.fresh().await, Err(ClientError::NoQuorum { got: 1, want: 2, .. })));
+        let found = pairs.get_fresh("a").await;
+        assert!(matches!(found, Err(ClientError::NoQuorum { got: 1, want: 2, .. })), "{found:?}");
+    }
+    let gate = Gate::open(fake.committee.acl()).unwrap();
+    let other = serve(Arc::new(Other(Arc::clone(&fake), 2)), gate, Limits::default()).await;
+    let client = of(&fake, &[one, again, other]);
+    let pairs = collection::<Pair>(&client, "pairs");
+    assert_eq!(pairs.get_fresh("a").await.unwrap().unwrap().body.value.as_deref(), Some("x"));
+    assert!(pairs.get_fresh("none").await.unwrap().is_none(), "two members signed that there is none");
+}
+
+#[tokio::test]
+async fn a_client_goes_along_with_an_expulsion() {
+    let fake = Fake::new();
+    let addresses = three(&fake).await;
+    let client = of(&fake, &addresses);
+    client.submit(ME, 1, "pairs", PUT).await.unwrap();
+    fake.expel(2);
+    fake.put(2, "a", "after");
+    let pairs = collection::<Pair>(&client, "pairs");
+    assert_eq!(pairs.get_fresh("a").await.unwrap().unwrap().body.value.as_deref(), Some("after"));
+    // Whoever was put out may answer: its word on how far the log is counts for nothing.
+    let with_it = of(&fake, &[addresses[2], addresses[0]]);
+    let fresh = with_it.fresh().await;
+    assert!(matches!(fresh, Err(ClientError::NoQuorum { got: 1, want: 2, .. })), "{fresh:?}");
+    assert_eq!(of(&fake, &addresses).fresh().await.unwrap().checkpoint().size, fake.size());
+}
+
+#[tokio::test]
+async fn a_client_goes_along_with_a_recovery_that_lost_nothing() {
+    let fake = Fake::new();
+    let client = of(&fake, &three(&fake).await);
+    let receipt = client.submit(ME, 1, "pairs", PUT).await.unwrap();
+    let mut pairs = stream::<Pair>(&client, "pairs", 0);
+    assert_eq!(pairs.next().await.unwrap().index, receipt.index);
+    fake.recover();
+    let after = client.submit(ME, 2, "pairs", PUT.replace("b", "c")).await.unwrap();
+    assert_eq!((after.checkpoint.checkpoint().epoch, after.checkpoint.checkpoint().recoveries), (1, 1));
+    assert_eq!(client.confirm(&receipt).await.unwrap().checkpoint().epoch, 1, "the old receipt holds");
+    assert!(client.truncation().is_none() && client.fork().is_none());
+    let next = tokio::time::timeout(Duration::from_secs(10), pairs.next()).await.unwrap().unwrap();
+    assert_eq!((next.index, next.checkpoint.checkpoint().epoch), (after.index, 1));
+    // And a second one.
+    fake.recover();
+    assert_eq!(client.fresh().await.unwrap().checkpoint().epoch, 2);
+    assert_eq!(client.confirm(&receipt).await.unwrap().checkpoint().epoch, 2);
+    assert!(client.truncation().is_none());
+    let newcomer = of(&fake, &three(&fake).await);
+    assert_eq!(newcomer.confirm(&receipt).await.unwrap().checkpoint().epoch, 2);
+}
+
+#[tokio::test]
+async fn a_receipt_that_a_recovery_dropped_is_proof_of_it() {
+    let (old, new) = (Fake::new(), Fake::new());
+    for fake in [&old, &new] {
+        fake.put(1, "a", "kept");
+    }
+    let (before, after) = (start(&old).await, start(&new).await);
+    let client = of(&old, &[before, after]);
+    let kept = client.fate(ME, 1).await.unwrap().unwrap();
+    let lost = client.submit(ME, 2, "pairs", PUT).await.unwrap();
+    assert_eq!((kept.index, lost.index), (4, 5));
+    // The disks that were shown had no more than this.
+    new.recover();
+    let verified = of(&new, &[after]).confirm(&kept).await.unwrap();
+    assert_eq!(verified.checkpoint().epoch, 1);
+
+    let one = of(&old, &[after]);
+    match one.confirm(&lost).await {
+        Err(ClientError::Truncated { index: 5, proof }) => {
+            assert_eq!(proof.survives, 5);
+            assert_eq!(proof.before, lost.checkpoint.note());
+            assert!(proof.after.contains("epoch 1"), "{}", proof.after);
+        }
+        other => panic!("{other:?}"),
+    }
+    // A client that asks both keeps the proof once it sees the new epoch, and believes the old one, whose tree is larger, no more.
+    assert!(client.truncation().is_none());
+    let fresh = client.fresh().await;
+    assert!(matches!(fresh, Err(ClientError::NoQuorum { got: 1, .. })), "slot 0 of two epochs: {fresh:?}");
+    let seen = client.truncation().expect("the recovery is noticed");
+    assert!(
+        seen.survives == 5 && seen.before.contains("epoch 0") && seen.after.contains("epoch 1"),
+        "{seen:?}"
+    );
+    assert!(client.fork().is_none(), "operators signed it: it is no fork");
+    assert_eq!(client.checkpoint().await.unwrap().checkpoint().epoch, 1);
+    assert!(matches!(client.confirm(&lost).await, Err(ClientError::Truncated { index: 5, .. })));
+    assert_eq!(client.confirm(&kept).await.unwrap().checkpoint().epoch, 1);
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use hallmark_coalition::{Acl, Committee, Recovery, TicketValidator, UniqueId};
 use hallmark_committee::http::{Gate, Limits, Surface};
-use hallmark_committee::service::{Boxed, Freshness, Service, ServiceError};
+use hallmark_committee::service::{Boxed, Freshness, Lookup, Service, ServiceError};
 use hallmark_committee::{Counters, Fate, Outcome, Receipt, Role, Status, Submission, SubmitError};
 use hallmark_ledger::checkpoint::{Checkpoint, origin};
 use hallmark_ledger::cosignature::{CosignKey, SignedCheckpoint};
@@ -18,8 +18,8 @@ use hallmark_ledger::proof::{Consistency, Inclusion};
 use hallmark_ledger::source::Source as _;
 use hallmark_ledger::store::LogDir;
 use hallmark_ledger::system::{
-    Admission, Genesis, Member, Rejection, Retirement, Roster, SlotSignature, SystemEntry, freshness_message,
-    slot_message,
+    self, Admission, Blob, Expulsion, Genesis, Member, Rejection, Retirement, Roster, SlotSignature,
+    SystemEntry, freshness_message, slot_message,
 };
 use hallmark_ledger::tile::Coordinates;
 use hallmark_machine::kv::Kv;
@@ -51,6 +51,22 @@ struct State {
     seq: BTreeMap<String, u64>,
     retired: Option<u64>,
     boots: u8,
+    recoveries: u64,
+    /// Whether admissions bring their evidence along, as a real member's do.
+    blobs: bool,
+}
+
+pub(crate) const COLLATERAL: &[u8] = b"{\"collateral\":1}";
+
+/// What the machine of a slot was admitted with.
+pub(crate) fn evidence_of(slot: u16) -> Vec<u8> {
+    let pad = if slot == 1 { "x".repeat(100_000) } else { String::new() };
+    format!("{{\"evidence\":{slot},\"pad\":\"{pad}\"}}").into_bytes()
+}
+
+/// The signatures of a quorum of slot operators.
+fn signatures(message: &[u8]) -> Vec<SlotSignature> {
+    (0..2).map(|slot| SlotSignature { slot, signature: operator(slot).sign_bytes(message) }).collect()
 }
 
 pub(crate) fn operator(slot: u16) -> Signer {
@@ -70,6 +86,15 @@ impl Fake {
 
     /// The same seeds give the same keys: two fakes of one committee can show two histories.
     pub(crate) fn with(committee: Committee, slot: u16) -> Arc<Self> {
+        Self::made(committee, slot, false)
+    }
+
+    /// A committee whose ledger has its members' evidence.
+    pub(crate) fn with_evidence() -> Arc<Self> {
+        Self::made(committee(&TicketValidator::new()), 0, true)
+    }
+
+    fn made(committee: Committee, slot: u16, blobs: bool) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         let log = LogDir::open(folder.path().join("ledger")).unwrap();
         let group = committee.id();
@@ -96,6 +121,8 @@ impl Fake {
             seq: BTreeMap::new(),
             retired: None,
             boots: 0,
+            recoveries: 0,
+            blobs,
         };
         let fake = Self {
             committee,
@@ -126,8 +153,8 @@ impl Fake {
             origin: state.signer.verifier().name().to_owned(),
             size: state.log.size(),
             root: state.log.root(),
-            epoch: 0,
-            recoveries: 0,
+            epoch: state.roster.epoch,
+            recoveries: state.recoveries,
             roster: state.roster.hash(),
         };
         let cosign = |member: &Member| {
@@ -213,20 +240,75 @@ impl Fake {
         self.sign(&mut state);
     }
 
+    /// A machine is put out of its slot.
+    pub(crate) fn expel(&self, slot: u16) {
+        let mut state = self.state();
+        let (group, epoch) = (self.committee.id(), state.roster.epoch);
+        let node = state.roster.members.remove(&slot).unwrap().node;
+        let mut body = Expulsion { node, why: "two histories".into(), signatures: Vec::new() };
+        body.signatures = signatures(&body.message(&group, epoch));
+        state.say(&SystemEntry::Expulsion(body).draft().unwrap());
+        self.sign(&mut state);
+    }
+
+    /// All machines are lost; the committee goes on from all that is here, in the next epoch, with machines anew.
+    pub(crate) fn recover(&self) {
+        let mut state = self.state();
+        let group = self.committee.id();
+        let (old_epoch, old_log_key) = (state.roster.epoch, state.signer.verifier().to_string());
+        let seed = [10 + u8::try_from(old_epoch).unwrap(); 32];
+        state.signer = Signer::from_seed(&origin(group.as_bytes(), old_epoch + 1), &seed).unwrap();
+        state.recoveries += 1;
+        let mut body = system::Recovery {
+            old_epoch,
+            old_log_key,
+            size: state.log.size(),
+            root: state.log.root(),
+            checkpoint: self.newest.borrow().as_ref().unwrap().note().to_owned(),
+            new_epoch: old_epoch + 1,
+            new_log_key: state.signer.verifier().to_string(),
+            recoveries: state.recoveries,
+            members: (0..3).map(|slot| state.candidate(slot)).collect(),
+            signatures: Vec::new(),
+        };
+        body.signatures = signatures(&body.message(&group));
+        state.say(&SystemEntry::Recovery(body).draft().unwrap());
+        state.roster = Roster { epoch: old_epoch + 1, members: BTreeMap::new() };
+        for slot in 0..3 {
+            state.admit(group, slot);
+        }
+        self.sign(&mut state);
+    }
+
     pub(crate) fn retire(&self, replacement: UniqueId) {
         let mut state = self.state();
         let mut body = Retirement {
-            effective_at: 1_900_000_000,
+            effective_at: 1_900_000_000_000,
             replacement: Some(replacement),
             signatures: Vec::new(),
         };
-        let message = body.message(&self.committee.id(), 0);
-        body.signatures = (0..2)
-            .map(|slot| SlotSignature { slot, signature: operator(slot).sign_bytes(&message) })
-            .collect();
+        body.signatures = signatures(&body.message(&self.committee.id(), state.roster.epoch));
         state.retired = Some(state.log.size());
         state.say(&SystemEntry::Retirement(body).draft().unwrap());
         self.sign(&mut state);
+    }
+
+    /// A slot's member's signed answer.
+    fn word(
+        &self,
+        slot: u16,
+        nonce: &[u8; 32],
+        checkpoint: &Checkpoint,
+        at: (&str, &str),
+        index: Option<u64>,
+    ) -> Lookup {
+        let state = self.state();
+        let Checkpoint { origin, epoch, size, root, .. } = checkpoint;
+        let message = system::lookup_message(origin, *epoch, nonce, (*size, root), at, index);
+        let signature = state.keys[usize::from(slot)].sign(&message);
+        // Who was put out has its keys still.
+        let node = state.roster.members.get(&slot).map_or(999, |member| member.node);
+        Lookup { node, signature }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -243,13 +325,33 @@ impl State {
         self.log.size() - 1
     }
 
+    /// The keys of the next machine that boots: its cosign key and its channel key.
+    fn next_keys(&self, boot: u8) -> (CosignKey, Vec<u8>) {
+        // Another epoch's machines have others, whatever was booted in this one.
+        let boot = self.boots + boot + 50 * u8::try_from(self.recoveries).unwrap();
+        (CosignKey::from_seed(&[100 + boot; 32]), vec![boot; 44])
+    }
+
+    /// What [`Self::admit`] will admit, of slots 0, 1, 2 in this order.
+    fn candidate(&self, slot: u16) -> system::Candidate {
+        let (key, spki) = self.next_keys(1 + u8::try_from(slot).unwrap());
+        system::Candidate { slot, cosign_key: key.public(), spki_sha256: Hash::of(&spki).0 }
+    }
+
     fn admit(&mut self, group: UniqueId, slot: u16) {
+        let (key, spki) = self.next_keys(1);
         self.boots += 1;
-        let key = CosignKey::from_seed(&[100 + self.boots; 32]);
-        let spki = vec![self.boots; 44];
         let (cosign_key, spki_sha256) = (key.public(), Hash::of(&spki).0);
-        let evidence = Hash([5; 32]);
-        let message = slot_message(&group, 0, slot, &cosign_key, &spki_sha256, &evidence);
+        // Slot 1's needs three parts, slot 2's comes without collateral.
+        let evidence = evidence_of(slot);
+        let collateral = (slot != 2).then(|| COLLATERAL.to_vec());
+        if self.blobs {
+            for blob in Some(&evidence).into_iter().chain(&collateral).flat_map(|b| Blob::split(b).unwrap()) {
+                self.say(&SystemEntry::Blob(blob).draft().unwrap());
+            }
+        }
+        let (evidence, collateral) = (Hash::of(&evidence), collateral.as_ref().map(Hash::of));
+        let message = slot_message(&group, self.roster.epoch, slot, &cosign_key, &spki_sha256, &evidence);
         let admission = Admission {
             slot,
             cosign_key,
@@ -258,7 +360,7 @@ impl State {
             checkpoint_size: 0,
             checkpoint_root: EMPTY,
             evidence,
-            collateral: None,
+            collateral,
             time: 1_800_000_000,
             slot_signature: operator(slot).sign_bytes(&message),
             replaces: self.roster.members.get(&slot).map(|member| member.node),
@@ -323,8 +425,8 @@ impl Service for Fake {
         let state = self.state();
         let size = state.log.size();
         Status {
-            epoch: 0,
-            recoveries: 0,
+            epoch: state.roster.epoch,
+            recoveries: state.recoveries,
             node: state.roster.members[&self.slot].node,
             slot: self.slot,
             role: Role::Leader,
@@ -335,9 +437,11 @@ impl Service for Fake {
             cosigned: size,
             stored: size,
             ledger: None,
+            full: None,
             roster: state.roster.members.iter().map(|(slot, member)| (*slot, member.node)).collect(),
             voters: Vec::new(),
             retired: state.retired,
+            unvouched: None,
             fault: None,
             equivocations: Vec::new(),
         }
@@ -390,11 +494,22 @@ impl Service for Fake {
         })
     }
 
+    fn lookup(
+        &self,
+        nonce: &[u8; 32],
+        checkpoint: &Checkpoint,
+        at: (&str, &str),
+        index: Option<u64>,
+    ) -> Result<Lookup, ServiceError> {
+        Ok(self.word(self.slot, nonce, checkpoint, at, index))
+    }
+
     fn freshness(&self, nonce: [u8; 32]) -> Boxed<'_, Result<Freshness, ServiceError>> {
         Box::pin(async move {
             let state = self.state();
             let (size, root) = (state.log.size(), state.log.root());
-            let message = freshness_message(state.signer.verifier().name(), 0, &nonce, size, &root);
+            let name = state.signer.verifier().name().to_owned();
+            let message = freshness_message(&name, state.roster.epoch, &nonce, size, &root);
             let signature = state.keys[usize::from(self.slot)].sign(&message);
             let node = state.roster.members[&self.slot].node;
             Ok(Freshness { node, size, root, signature })
@@ -445,13 +560,23 @@ impl Service for Other {
     fn settle(&self, client: ClientId, nonce: u64) -> Boxed<'_, Result<Fate, SubmitError>> {
         self.0.settle(client, nonce)
     }
+    fn lookup(
+        &self,
+        nonce: &[u8; 32],
+        checkpoint: &Checkpoint,
+        at: (&str, &str),
+        index: Option<u64>,
+    ) -> Result<Lookup, ServiceError> {
+        Ok(self.0.word(self.1, nonce, checkpoint, at, index))
+    }
     fn freshness(&self, nonce: [u8; 32]) -> Boxed<'_, Result<Freshness, ServiceError>> {
         Box::pin(async move {
             let state = self.0.state();
             let (size, root) = (state.log.size(), state.log.root());
-            let message = freshness_message(state.signer.verifier().name(), 0, &nonce, size, &root);
+            let name = state.signer.verifier().name().to_owned();
+            let message = freshness_message(&name, state.roster.epoch, &nonce, size, &root);
             let signature = state.keys[usize::from(self.1)].sign(&message);
-            let node = state.roster.members[&self.1].node;
+            let node = state.roster.members.get(&self.1).map_or(999, |member| member.node);
             Ok(Freshness { node, size, root, signature })
         })
     }

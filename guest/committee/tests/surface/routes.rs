@@ -6,15 +6,16 @@ use std::time::Duration;
 use hallmark_coalition::UniqueId;
 use hallmark_committee::http::Limits;
 use hallmark_committee::service::Service as _;
-use hallmark_ledger::cosignature::{Keys, SignedCheckpoint};
+use hallmark_ledger::cosignature::{Keys, SignedCheckpoint, signed};
+use hallmark_ledger::entry::Entry;
 use hallmark_ledger::hash::{Hash, leaf};
 use hallmark_ledger::note::Verifier;
 use hallmark_ledger::proof::{Consistency, Inclusion};
-use hallmark_ledger::system::Roster;
+use hallmark_ledger::system::{Roster, SystemEntry, lookup_message};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use super::fake::{Fake, QUORUM, start, start_with};
+use super::fake::{COLLATERAL, Fake, QUORUM, evidence_of, start, start_with};
 use super::raw::{Answer, exchange, get, request};
 
 const CLIENT: &str = "0707070707070707070707070707070707070707070707070707070707070707";
@@ -119,6 +120,9 @@ async fn reads_are_proven() {
     assert_eq!(get(address, "/tile/entries/000").await.status, 200);
     assert_eq!(get(address, "/tile/0/001").await.status, 404);
     assert_eq!(get(address, "/tile/0/1").await.status, 400);
+    let head = request(address, "HEAD", "/checkpoint", &[], b"").await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    assert!(head.head.contains(&format!("content-length: {}", note.body.len())), "{}", head.head);
 
     let answer = get(address, "/consistency?from=100&to=304").await;
     let proof: Consistency = serde_json::from_slice(&answer.body).unwrap();
@@ -156,10 +160,91 @@ async fn reads_are_proven() {
     assert!(metrics.head.contains("version=0.0.4"));
     let text = String::from_utf8(metrics.body).unwrap();
     assert!(text.contains("hallmark_http_refused_total{code=\"no-such-key\"} 1\n"), "{text}");
-    let nonce = "ab".repeat(32);
-    assert_eq!(get(address, &format!("/evidence?nonce={nonce}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn evidence_is_what_each_member_was_admitted_with() {
+    let fake = Fake::with_evidence();
+    fake.replace(0);
+    let address = start(&fake).await;
+    let listed = get(address, "/evidence").await.json();
+    verify(&fake, listed["checkpoint"].as_str().unwrap());
+    let roster = fake.roster().unwrap();
+    assert_eq!(listed["members"].as_array().unwrap().len(), 3);
+    for (slot, member) in &roster.members {
+        let shown = &listed["members"][usize::from(*slot)];
+        assert_eq!((&shown["slot"], &shown["node"]), (&(*slot).into(), &member.node.into()));
+        let evidence = get(address, &format!("/evidence/{}", member.node)).await;
+        assert_eq!((evidence.status, &evidence.body), (200, &evidence_of(*slot)));
+        assert!(evidence.head.contains("immutable"), "{}", evidence.head);
+        assert_eq!(shown["evidence_sha256"], hex::encode(Hash::of(&evidence.body).0));
+        let leaf = fake.entries(member.node, 1, 1).unwrap().remove(0);
+        let Ok(Some(SystemEntry::Admission(admission))) = SystemEntry::of(&Entry::parse(&leaf).unwrap())
+        else {
+            panic!("no admission at {}", member.node)
+        };
+        let binding = admission.statement(fake.group(), 0).binding();
+        assert_eq!(shown["binding"], hex::encode(binding));
+        let collateral = get(address, &format!("/evidence/{}/collateral", member.node)).await;
+        if *slot == 2 {
+            assert!(shown["collateral_sha256"].is_null());
+            assert_eq!((collateral.status, &collateral.json()["code"]), (404, &"no-such-node".into()));
+        } else {
+            assert_eq!(shown["collateral_sha256"], hex::encode(Hash::of(COLLATERAL).0));
+            assert_eq!(collateral.body, COLLATERAL);
+        }
+    }
+    // The machine that slot 0 had before: in the ledger still, and not in the list.
+    let former = (1..).find(|index| {
+        let leaf = fake.entries(*index, 1, 1).unwrap().remove(0);
+        Entry::parse(&leaf).unwrap().surface() == "committee.admission"
+    });
+    let former = get(address, &format!("/evidence/{}", former.unwrap())).await;
+    assert_eq!(former.body, evidence_of(0));
+    for target in ["/evidence/0", "/evidence/1", "/evidence/18446744073709551615"] {
+        let none = get(address, target).await;
+        assert_eq!((none.status, &none.json()["code"]), (404, &"no-such-node".into()), "{target}");
+    }
+    assert_eq!(get(address, &format!("/evidence?nonce={}", "ab".repeat(32))).await.status, 400);
+    // Members are admitted over their own port; nothing of it is to be had here.
     assert_eq!(get(address, "/pending-admission").await.status, 404);
     assert_eq!(request(address, "POST", "/admit", &[], b"{}").await.status, 404);
+}
+
+#[tokio::test]
+async fn evidence_that_the_ledger_does_not_hold_is_said_to_be_unreadable() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let node = fake.roster().unwrap().members[&0].node;
+    let broken = get(address, &format!("/evidence/{node}")).await;
+    assert_eq!((broken.status, &broken.json()["code"]), (503, &"ledger-unreadable".into()));
+}
+
+#[tokio::test]
+async fn a_member_signs_its_word_on_a_key_for_a_nonce() {
+    let fake = Fake::new();
+    fake.put(1, "a", "x");
+    let address = start(&fake).await;
+    wait_for(async || get(address, "/collections/pairs/a").await.status == 200).await;
+    let (nonce, member) = ([9; 32], fake.roster().unwrap().members[&0].clone());
+    for (key, index) in [("a", Some(4)), ("none", None)] {
+        let answer =
+            get(address, &format!("/collections/pairs/{key}?challenge={}", hex::encode(nonce))).await;
+        assert_eq!(answer.status, 200);
+        let json = answer.json();
+        assert_eq!(json["index"].as_u64(), index);
+        let checkpoint = verify(&fake, json["checkpoint"].as_str().unwrap()).checkpoint().clone();
+        assert_eq!(json["word"]["node"], member.node);
+        let mut signature = [0; 64];
+        hex::decode_to_slice(json["word"]["signature"].as_str().unwrap(), &mut signature).unwrap();
+        let tree = (checkpoint.size, &checkpoint.root);
+        let says = |key, index| {
+            let message = lookup_message(&checkpoint.origin, 0, &nonce, tree, ("pairs", key), index);
+            signed(&member.cosign_key, &message, &signature)
+        };
+        assert!(says(key, index));
+        assert!(!says(key, Some(2)) && !says("other", index));
+    }
 }
 
 #[tokio::test]

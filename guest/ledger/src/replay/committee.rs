@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) known: BTreeMap<u64, Member>,
     /// Machines that a recovery named and that are not admitted yet.
     pub(super) candidates: Vec<Candidate>,
+    /// The members of this epoch by the size from which on they were, once all that begin it are in.
+    pub(super) rosters: BTreeMap<u64, Roster>,
     cosign_keys: BTreeSet<[u8; 32]>,
     spkis: BTreeSet<[u8; 32]>,
     seqs: BTreeMap<String, u64>,
@@ -66,6 +68,7 @@ impl State {
             retired: false,
             known: BTreeMap::new(),
             candidates: Vec::new(),
+            rosters: BTreeMap::new(),
             cosign_keys: BTreeSet::new(),
             spkis: BTreeSet::new(),
             seqs: BTreeMap::new(),
@@ -118,6 +121,7 @@ impl State {
                 operators.map_err(|source| Fault::Operators { what: "expulsion", source })?;
                 let slot = self.roster.node(expulsion.node).ok_or(Fault::Node(expulsion.node))?.slot;
                 self.roster.members.remove(&slot);
+                self.note_roster(index);
             }
             SystemEntry::Recovery(recovery) => {
                 obligations.extend(self.recover(index, &recovery, before)?);
@@ -214,7 +218,15 @@ impl State {
         });
         self.known.insert(index, member.clone());
         self.roster.members.insert(slot, member);
+        self.note_roster(index);
         Ok(())
+    }
+
+    /// Remembers who the members are behind the entry at `index`.
+    fn note_roster(&mut self, index: u64) {
+        if self.candidates.is_empty() {
+            self.rosters.insert(index.saturating_add(1), self.roster.clone());
+        }
     }
 
     /// Keys that are keys and were never admitted.

@@ -2,7 +2,9 @@
 
 use super::{Fault, Obligation, committee::State};
 use crate::{
-    note::Verifier,
+    checkpoint::Checkpoint,
+    cosignature::{CosignatureError, Keys, SignedCheckpoint},
+    note::{Note, Verifier},
     system::{Recovery, Roster},
     tree::Frontier,
 };
@@ -26,7 +28,8 @@ impl State {
         index: u64,
         recovery: &Recovery,
         before: &Frontier,
-    ) -> Result<Option<Obligation>, Fault> {
+    ) -> Result<Vec<Obligation>, Fault> {
+        let mut obligations = Vec::new();
         let wrong = |holds: bool, why| if holds { Ok(()) } else { Err(Fault::Recovery(why)) };
         wrong(recovery.old_epoch == self.roster.epoch, "old_epoch is not the epoch that ends")?;
         wrong(
@@ -35,12 +38,14 @@ impl State {
         )?;
         wrong(recovery.size == index, "size is not the index of this entry")?;
         wrong(recovery.root == before.root(), "root is not that of the entries before it")?;
-        // Its size, root and recoveries are held against the entries there; the members are those of the old epoch.
-        self.checkpoint(recovery.checkpoint.as_bytes(), before)?;
-        wrong(
-            Some(recovery.new_epoch) == recovery.old_epoch.checked_add(1),
-            "new_epoch is not the next one",
-        )?;
+        // Members cosign once their disks have an entry, and the note of all signatures exists only afterwards: what survives may go on behind the last note.
+        if recovery.checkpoint.is_empty() {
+            wrong(self.candidates.is_empty(), "machines that the recovery before named are missing")?;
+        } else {
+            obligations.extend(self.former_note(index, &recovery.checkpoint, before)?);
+        }
+        // Members promise an epoch to one order: an order that came to nothing has burnt its epoch.
+        wrong(recovery.new_epoch > recovery.old_epoch, "new_epoch is not a later one")?;
         wrong(Some(recovery.recoveries) == self.recoveries.checked_add(1), "recoveries is not one more")?;
         let key = recovery.new_log_key(&self.group);
         let key =
@@ -73,6 +78,27 @@ impl State {
         });
         self.recoveries = recovery.recoveries;
         self.candidates.clone_from(&recovery.members);
-        Ok(recovery.signatures.is_empty().then_some(Obligation::AutomaticRecovery { index }))
+        self.rosters.clear();
+        obligations.extend(recovery.signatures.is_empty().then_some(Obligation::AutomaticRecovery { index }));
+        Ok(obligations)
+    }
+
+    /// Holds the last note of the epoch that ends against the members at its size; its root against the entries, at once or by an obligation.
+    fn former_note(&self, index: u64, note: &str, before: &Frontier) -> Result<Option<Obligation>, Fault> {
+        let said = Note::parse(note.as_bytes()).map_err(CosignatureError::from)?;
+        let size = Checkpoint::parse(said.text()).map_err(CosignatureError::from)?.size;
+        if size >= index {
+            return self.checkpoint(note.as_bytes(), before).map(|_| None);
+        }
+        let roster = self.rosters.range(..=size).next_back().map(|(_, roster)| roster);
+        let roster = roster.ok_or(Fault::Recovery("checkpoint is of no members of the epoch that ends"))?;
+        let keys = Keys { log: &self.log_key, roster, quorum: self.genesis.acl.quorum() };
+        let signed = SignedCheckpoint::verify(note.as_bytes(), &keys)?;
+        let Checkpoint { recoveries, root, .. } = *signed.checkpoint();
+        if recoveries != self.recoveries {
+            let (got, want) = (recoveries.to_string(), self.recoveries.to_string());
+            return Err(Fault::CheckpointField { what: "recoveries", got, want });
+        }
+        Ok(Some(Obligation::Root { index, size, root }))
     }
 }

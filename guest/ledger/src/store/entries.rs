@@ -4,7 +4,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use super::{LogDir, StoreError};
 use crate::{
-    edge::{Edge, TileError, check_bundle, fetch},
+    edge::{Edge, TileError, check_bundle, fetch, owned},
     tile::{Coordinates, Kind, WIDTH},
 };
 
@@ -33,19 +33,18 @@ impl LogDir {
         Entries { log: self, range, ready: VecDeque::new() }
     }
 
-    /// All entries of a bundle: 256, or as many as there are in the last.
-    pub(super) fn bundle(&self, index: u64) -> Result<Vec<Vec<u8>>, StoreError> {
+    /// Some of the entries of a bundle, which has 256, or as many as there are in the last, which is in memory. The others are neither hashed
+    /// nor copied.
+    pub(super) fn bundle(&self, index: u64, wanted: Range<usize>) -> Result<Vec<Vec<u8>>, StoreError> {
+        if index == Edge::full(self.size(), 0) {
+            return Ok(check_bundle(&self.partial, self.tiles.edge.row(0), wanted, "tail").map(owned)?);
+        }
+        if wanted.start == 0 && wanted.end >= 256 {
+            return Ok(self.view().bundle(index)?);
+        }
         let leaves = self.tiles.tile(&self.files, 0, index)?;
-        let held;
-        let (bytes, path) = if index == Edge::full(self.size(), 0) {
-            (&self.partial, "tail".to_owned())
-        } else {
-            let (bytes, path) = fetch(&self.files, Coordinates::full(Kind::Entries, index))?;
-            held = bytes;
-            (&held, path)
-        };
-        let entries = check_bundle(bytes, &leaves, &path)?;
-        Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
+        let (bytes, path) = fetch(&self.files, Coordinates::full(Kind::Entries, index))?;
+        Ok(check_bundle(&bytes, leaves.hashes(), wanted, &path).map(owned)?)
     }
 
     /// Reads everything and holds it against the tree.
@@ -54,7 +53,7 @@ impl LogDir {
     /// The first damage.
     pub fn verify(&self) -> Result<(), StoreError> {
         for index in 0..Edge::full(self.size(), 0) {
-            self.bundle(index)?;
+            self.bundle(index, 0..256)?;
             // Kept tiles were right once; the file is what is asked about.
             let place = Coordinates::full(Kind::Hashes(0), index);
             let (got, want) = (
@@ -75,7 +74,11 @@ impl LogDir {
                 }
             }
         }
-        if self.size().is_multiple_of(WIDTH) { Ok(()) } else { self.bundle(self.size() / WIDTH).map(|_| ()) }
+        if self.size().is_multiple_of(WIDTH) {
+            Ok(())
+        } else {
+            self.bundle(self.size() / WIDTH, 0..256).map(|_| ())
+        }
     }
 }
 
@@ -92,11 +95,10 @@ impl Iterator for Entries<'_> {
                 self.range.end = index;
                 return Some(Err(StoreError::Range { index, size: self.log.size() }));
             }
-            match self.log.bundle(index / WIDTH) {
-                Ok(bundle) => {
-                    let skip = usize::try_from(index % WIDTH).unwrap_or(0);
-                    self.ready = bundle.into_iter().skip(skip).collect();
-                }
+            let skip = usize::try_from(index % WIDTH).unwrap_or(0);
+            let count = usize::try_from(self.range.end - index).unwrap_or(usize::MAX);
+            match self.log.bundle(index / WIDTH, skip..skip.saturating_add(count)) {
+                Ok(entries) => self.ready = entries.into(),
                 Err(error) => {
                     self.range.end = index;
                     return Some(Err(error));

@@ -178,7 +178,10 @@ impl LogDir {
             let bundle = Edge::full(self.size(), 0) - 1;
             self.write(&Coordinates::full(Kind::Entries, bundle), &self.partial)?;
             for (place, row) in filled.drain(..) {
-                self.write(&place, &bytes_of(&row))?;
+                self.write(&place, &bytes_of(row.hashes()))?;
+                if let Kind::Hashes(level) = place.kind() {
+                    self.tiles.keep(level, place.index(), &row);
+                }
             }
             self.partial.clear();
             records.clear();
@@ -316,7 +319,7 @@ impl LogDir {
         let old = Edge::full(self.size(), 0);
         let mut records = Vec::new();
         if keep > 0 {
-            for entry in self.bundle(bundles)?.iter().take(keep) {
+            for entry in &self.bundle(bundles, 0..keep)? {
                 tail::record(&mut records, entry, &hash::leaf(entry));
             }
         }

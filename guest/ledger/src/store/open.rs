@@ -99,12 +99,12 @@ fn rebuild(folder: &Path, files: &Directory) -> Result<Loaded, StoreError> {
     for bundle in 0.. {
         let Ok(leaves) = read_hashes(files, Coordinates::full(Kind::Hashes(0), bundle)) else { break };
         let Ok((bytes, path)) = fetch(files, Coordinates::full(Kind::Entries, bundle)) else { break };
-        if check_bundle(&bytes, &leaves, &path).is_err() {
+        if check_bundle(&bytes, &leaves, 0..256, &path).is_err() {
             break;
         }
         leaves.into_iter().for_each(|leaf| edge.push(leaf, &mut filled));
         for (place, row) in filled.drain(..) {
-            let bytes = bytes_of(&row);
+            let bytes = bytes_of(row.hashes());
             let path = place.to_string();
             if files.read(&path, place.limit()).ok().flatten().as_ref() != Some(&bytes) {
                 write_file(&folder.join(path), &bytes)?;
@@ -203,13 +203,17 @@ fn left_of_tail(files: &Directory, bundles: u64) -> Result<Edge, Damage> {
         let place = Coordinates::full(Kind::Entries, bundle);
         let damage = |error| Damage::of(error, files, place, bundle);
         let (bytes, path) = fetch(files, place).map_err(damage)?;
-        check_bundle(&bytes, &leaves, &path).map_err(damage)?;
+        check_bundle(&bytes, leaves.hashes(), 0..256, &path).map_err(damage)?;
     }
     Ok(tiles.edge)
 }
 
+/// Whether there is such a file. One that is too large to be a bundle is one that is damaged: what reads it says so.
 fn there(files: &Directory, bundle: u64) -> Result<bool, StoreError> {
     let path = Coordinates::full(Kind::Entries, bundle).to_string();
+    if files.is_larger(&path, tile::MAX_BUNDLE) {
+        return Ok(true);
+    }
     Ok(files.read(&path, tile::MAX_BUNDLE).map_err(TileError::from)?.is_some())
 }
 

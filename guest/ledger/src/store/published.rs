@@ -82,10 +82,10 @@ impl LogDir {
         match place.kind() {
             Kind::Hashes(level) => {
                 let row = self.tiles.tile(&self.files, level, place.index()).map_err(|e| e.to_string())?;
-                Ok(row.get(..width).map(bytes_of))
+                Ok(row.hashes().get(..width).map(bytes_of))
             }
             Kind::Entries => {
-                let bundle = self.bundle(place.index()).map_err(|e| e.to_string())?;
+                let bundle = self.bundle(place.index(), 0..width).map_err(|e| e.to_string())?;
                 Ok(bundle.get(..width).and_then(tile::bundle))
             }
         }

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     path::Path,
 };
 
@@ -35,13 +35,18 @@ pub(super) fn record(to: &mut Vec<u8>, entry: &[u8], leaf: &Hash) {
     to.extend_from_slice(&leaf.0);
 }
 
-/// Reads the file; none if there is none or its head is damaged.
+/// Most bytes that count: a head and 256 of the longest records.
+const MOST: u64 = 24 + 256 * (2 + 65_535 + 32);
+
+/// Reads the file; none if there is none or its head is damaged. What is behind a whole bundle is not read.
 pub(super) fn read(folder: &Path) -> io::Result<Option<Contents>> {
-    let bytes = match fs::read(folder.join(NAME)) {
-        Ok(bytes) => bytes,
+    let file = match File::open(folder.join(NAME)) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    let mut bytes = Vec::new();
+    file.take(MOST).read_to_end(&mut bytes)?;
     Ok(parse(&bytes))
 }
 

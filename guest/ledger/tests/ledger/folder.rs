@@ -3,12 +3,15 @@
 use std::{fs, path::Path};
 
 use hallmark_ledger::{
-    cosignature::SignedCheckpoint,
+    checkpoint::Checkpoint,
+    cosignature::{CosignKey, SignedCheckpoint},
     hash::{self, Hash},
+    note::Signer,
     proof::{Consistency, Inclusion},
     reader::LogReader,
     source::{Directory, Source},
     store::{LogDir, StoreError},
+    system::{Member, Roster},
     tile,
     tree::Frontier,
 };
@@ -332,7 +335,11 @@ fn a_damaged_bundle_is_found_and_mended() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[100] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    assert!(log.verify().is_err() && log.entry(2 * 256).is_err());
+    assert!(log.verify().is_err());
+    let refused: Vec<u64> = (0..3000).filter(|index| log.entry(*index).is_err()).collect();
+    assert_eq!(refused.len(), 1, "one byte, one entry: {refused:?}");
+    assert!((512..768).contains(&refused[0]), "{refused:?}");
+    assert!(log.entries(512..768).any(|entry| entry.is_err()));
     assert_eq!(log.entry(1).unwrap(), entry(1), "the rest is served");
     assert_eq!(log.damaged(), [2]);
     assert!(matches!(log.repair(2, &entries(0, 256)), Err(StoreError::Repair { bundle: 2, .. })));
@@ -373,4 +380,76 @@ fn a_write_that_fails_adds_nothing_and_reads_go_on() {
     fs::remove_file(folder.path().join("tile")).unwrap();
     log.append(&entries(250, 600)).unwrap();
     holds(&log, 600);
+}
+
+/// A folder that counts what is asked of it.
+struct Counted(Directory, std::cell::Cell<u32>);
+
+impl Source for Counted {
+    fn read(
+        &self,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, hallmark_ledger::source::SourceError> {
+        self.1.set(self.1.get() + 1);
+        self.0.read(path, limit)
+    }
+}
+
+/// A checkpoint by a committee of one.
+fn alone(log: &LogDir) -> SignedCheckpoint {
+    let key = CosignKey::from_seed(&[1; 32]);
+    let member = Member { node: 1, slot: 0, cosign_key: key.public(), spki_sha256: [2; 32] };
+    let roster = Roster { epoch: 0, members: [(0, member)].into() };
+    let (size, root) = (log.size(), log.root());
+    let origin = "alone".to_owned();
+    let head = Checkpoint { origin, size, root, epoch: 0, recoveries: 0, roster: roster.hash() };
+    let (signer, cosigned) = (Signer::from_seed("alone", &[3; 32]).unwrap(), [key.cosign(&head, 0, 1, 1)]);
+    SignedCheckpoint::assemble(head, &signer, &cosigned, &roster, 1).unwrap()
+}
+
+/// Hashes in a path and tiles read for it grow with the logarithm of the size: a tile is eight levels of the tree.
+#[test]
+fn a_proof_reads_a_tile_or_two_a_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = LogDir::open(folder.path()).unwrap();
+    for size in [200_u64, 5000, 80_000] {
+        log.append(&entries(log.size(), size)).unwrap();
+        log.set_checkpoint(&alone(&log)).unwrap();
+        log.publish().unwrap();
+        let (height, levels) = (size.ilog2() + 1, size.ilog2() / 8 + 1);
+        for index in [0, 1, size / 3, size / 2, size - 300.min(size), size - 1] {
+            let source = Counted(Directory::new(folder.path()), 0.into());
+            // Nothing is kept from one proof to the next.
+            let reader = LogReader::open(source, size, log.root()).unwrap();
+            let opening = reader.source().1.replace(0);
+            assert!(opening <= 2 * levels, "{opening} reads to open {size}");
+            let proof = reader.inclusion(index, size).unwrap();
+            let reads = reader.source().1.replace(0);
+            assert!(reads <= 2 * levels, "{reads} reads for {index} in {size}");
+            assert!(proof.path.len() <= usize::try_from(height).unwrap());
+            let proof = reader.consistency(index.max(1), size).unwrap();
+            let reads = reader.source().1.get();
+            assert!(reads <= 2 * levels, "{reads} reads for {index} before {size}");
+            assert!(proof.path.len() <= usize::try_from(height).unwrap() + 1);
+        }
+    }
+}
+
+/// Files that a damaged disk or its host made enormous: they are damaged, and nothing is read that no ledger has.
+#[test]
+fn files_beyond_any_size_are_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = LogDir::open(folder.path()).unwrap();
+    log.append(&entries(0, 600)).unwrap();
+    drop(log);
+    let large = |name: &str, bytes: u64| {
+        fs::OpenOptions::new().write(true).open(folder.path().join(name)).unwrap().set_len(bytes).unwrap();
+    };
+    large("tail", 1 << 40);
+    holds(&LogDir::open(folder.path()).unwrap(), 600);
+    large("tile/entries/001", 1 << 40);
+    holds(&LogDir::open(folder.path()).unwrap(), 256);
+    large("tile/0/000", 1 << 40);
+    holds(&LogDir::open(folder.path()).unwrap(), 0);
 }

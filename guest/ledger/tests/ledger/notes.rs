@@ -1,5 +1,6 @@
 //! Checkpoints and cosignatures: ours, another implementation's, and wrong ones.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hallmark_ledger::{
     checkpoint::{Checkpoint, CheckpointError, TreeHead, origin},
     cosignature::{CosignKey, Cosignature, CosignatureError, CosignerKey, Keys, SignedCheckpoint},
@@ -70,7 +71,6 @@ fn checkpoints_have_one_spelling() {
 /// C2SP tlog-cosignature: the message and the line as they are written there, made here by hand.
 #[test]
 fn a_cosignature_is_what_the_specification_says() {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     use ed25519_dalek::Verifier as _;
     use sha2::{Digest as _, Sha256};
     let world = World::new(1, 1);
@@ -150,6 +150,55 @@ fn quorum_roster_and_keys() {
         SignedCheckpoint::verify(more.as_bytes(), &keys(2)).unwrap().cosignatures(),
         two.cosignatures()
     );
+}
+
+/// Lines that somebody adds to a note can spoil it, and never make it count for more.
+#[test]
+fn lines_that_are_added_never_count() {
+    let world = World::new(3, 2);
+    let (roster, log) = (world.replay.roster().unwrap(), world.log.verifier());
+    let head = world.head();
+    let one = &world.cosignatures(&head)[..1];
+    let alone = SignedCheckpoint::assemble(head.clone(), &world.log, one, roster, 1).unwrap();
+    let two = Keys { log: &log, roster, quorum: 2 };
+    let verify = |note: &str, keys: &Keys<'_>| SignedCheckpoint::verify(note.as_bytes(), keys);
+    let line = alone.note().lines().last().unwrap();
+    // The same signature again is the same member.
+    let twice = format!("{}{line}\n", alone.note());
+    assert!(matches!(verify(&twice, &two), Err(CosignatureError::Quorum { got: 1, want: 2, .. })));
+    assert_eq!(verify(&twice, &Keys { quorum: 1, ..two }).unwrap().cosignatures().len(), 1);
+    // Under another member's name and key id it is that member's, and wrong: an id of four bytes may be anybody's.
+    let (name, value) = line.strip_prefix("— ").unwrap().split_once(' ').unwrap();
+    let other = &roster.members[&1];
+    let other_name = hallmark_ledger::cosignature::cosigner_name(&head.origin, 1, other.node);
+    let id = CosignerKey::new(&other_name, other.cosign_key).unwrap().id();
+    let mut bytes = STANDARD.decode(value).unwrap();
+    bytes[..4].copy_from_slice(&id);
+    let forged = format!("{}— {other_name} {}\n", alone.note(), STANDARD.encode(&bytes));
+    assert!(matches!(verify(&forged, &two), Err(CosignatureError::Wrong { slot: 1, .. })));
+    // Under the first one's id and another name it is a stranger's.
+    let renamed = format!("{}— {name}x {value}\n", alone.note());
+    assert!(matches!(verify(&renamed, &two), Err(CosignatureError::Quorum { got: 1, .. })));
+    // A signature has one spelling, and a note no control character.
+    let (loose, unpadded) = (value.replace("==", "="), value.trim_end_matches('='));
+    let mut bits = value.trim_end_matches('=').to_owned();
+    let last = bits.pop().unwrap();
+    bits.push(if last == 'A' { 'B' } else { char::from(last as u8 + 1) });
+    let padded = "=".repeat(value.len() - bits.len());
+    for spelling in
+        [&loose, unpadded, &format!("{bits}{padded}"), &format!("{value} "), &format!("{value}\r")]
+    {
+        let note = alone.note().replace(value, spelling);
+        let refused = spelling == value
+            || SignedCheckpoint::verify(note.as_bytes(), &Keys { quorum: 1, ..two }).is_err();
+        assert!(refused, "{spelling:?}");
+    }
+    for control in ['\0', '\u{7}', '\r', '\u{7f}', '\u{85}'] {
+        let note = alone.note().replacen("epoch", &format!("{control}epoch"), 1);
+        assert!(Note::parse(note.as_bytes()).is_err(), "{control:?}");
+    }
+    let many = format!("{}{}", alone.note(), format!("{line}\n").repeat(100));
+    assert!(matches!(verify(&many, &Keys { quorum: 1, ..two }), Err(CosignatureError::Note(_))));
 }
 
 #[test]

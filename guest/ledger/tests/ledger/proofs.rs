@@ -186,4 +186,10 @@ fn frontiers_that_are_none() {
     assert!(Frontier::from_bytes(&[0; 9]).is_err());
     assert!(Frontier::from_bytes(&[&1_u64.to_le_bytes()[..], &[0; 64]].concat()).is_err());
     assert!(serde_json::from_str::<Frontier>(r#"{"size":2,"peaks":[]}"#).is_err());
+    // One leaf more could not be counted.
+    assert!(Frontier::from_peaks(u64::MAX, vec![EMPTY; 64]).is_err());
+    assert!(Frontier::from_peaks((1 << 63) + 1, vec![EMPTY; 2]).is_err());
+    let mut largest = Frontier::from_peaks(tree::MAX_SIZE, vec![EMPTY]).unwrap();
+    largest.push(EMPTY);
+    assert_eq!(largest.size(), (1 << 63) + 1);
 }

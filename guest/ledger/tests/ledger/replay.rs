@@ -397,7 +397,7 @@ fn recoveries_that_are_none() {
         world.refuses(&SystemEntry::Recovery(bad))
     };
     assert_eq!(refuses(&world, &|r| r.old_epoch = 1), "ledger-recovery");
-    assert_eq!(refuses(&world, &|r| r.new_epoch = 2), "ledger-recovery");
+    assert_eq!(refuses(&world, &|r| r.new_epoch = 0), "ledger-recovery");
     assert_eq!(refuses(&world, &|r| r.size -= 1), "ledger-recovery");
     assert_eq!(refuses(&world, &|r| r.root = Hash::of("")), "ledger-recovery");
     assert_eq!(refuses(&world, &|r| r.recoveries = 2), "ledger-recovery");
@@ -420,9 +420,32 @@ fn recoveries_that_are_none() {
     fewer.signatures.truncate(1);
     assert_eq!(world.refuses(&SystemEntry::Recovery(fewer)), "ledger-operators");
 
-    // An entry that no checkpoint covers cannot survive.
+    // An order about another end.
     world.user(1);
-    assert_eq!(world.refuses(&SystemEntry::Recovery(good)), "ledger-recovery");
+    assert_eq!(world.refuses(&SystemEntry::Recovery(good.clone())), "ledger-recovery");
+    // An entry behind the last note may survive: operators say so, and the note is held against the members and the tree at its own size.
+    let tail = |change: &dyn Fn(&mut Recovery)| {
+        let (mut order, ..) = recovery(&world, &[0, 1], &[0, 2]);
+        order.checkpoint.clone_from(&good.checkpoint);
+        change(&mut order);
+        order.signatures = world.operators_sign(&order.message(&world.group()), &[0, 2]);
+        order
+    };
+    assert_eq!(
+        world.refuses(&SystemEntry::Recovery(tail(&|r| r.checkpoint.clone_from(&short)))),
+        "checkpoint-quorum"
+    );
+    let judge = |order| world.judge(&SystemEntry::Recovery(order).draft().unwrap());
+    let left = judge(tail(&|_| ())).unwrap();
+    assert!(matches!(left[..], [Obligation::Root { size, .. }] if size + 1 == world.next()), "{left:?}");
+    // Nothing was ever cosigned; and an order before this one came to nothing, with the epoch it named.
+    let origin = checkpoint::origin(world.group().as_bytes(), 4);
+    let key = Signer::from_seed(&origin, &seed(2, 4)).unwrap().verifier().to_string();
+    let later = tail(&|r| {
+        r.checkpoint.clear();
+        (r.new_epoch, r.new_log_key) = (4, key.clone());
+    });
+    assert!(judge(later).unwrap().is_empty());
 
     // Until the named machines are in, nobody else comes and no checkpoint counts.
     let (good, log, keys) = recovery(&world, &[0, 1], &[0, 2]);

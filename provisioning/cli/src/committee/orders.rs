@@ -68,7 +68,7 @@ pub(crate) struct Recover {
 
 /// Signs for the machine that waits in a slot.
 pub(super) fn admit(committee: &Path, key: &Path) -> Result<(), Complaint> {
-    let Visit { visitor, runtime } = Visit::open(committee)?;
+    let Visit { visitor, runtime, .. } = Visit::open(committee)?;
     let key = slot_key(key)?;
     let application = runtime.block_on(visitor.admit(&key)).map_err(|e| visit("nothing was signed", &e))?;
     say(&format!(
@@ -82,7 +82,7 @@ pub(super) fn admit(committee: &Path, key: &Path) -> Result<(), Complaint> {
 
 /// Begins.
 pub(super) fn init(options: &Init) -> Result<(), Complaint> {
-    let Visit { visitor, runtime } = Visit::open(&options.committee)?;
+    let Visit { visitor, runtime, .. } = Visit::open(&options.committee)?;
     let failed = |e: &_| visit("the committee did not begin", e);
     let mut order: GenesisOrder = match kept(options.order.as_deref())? {
         Some(order) => order,
@@ -105,7 +105,7 @@ pub(super) fn init(options: &Init) -> Result<(), Complaint> {
 
 /// Goes on in a new epoch.
 pub(super) fn recover(options: &Recover) -> Result<(), Complaint> {
-    let Visit { visitor, runtime } = Visit::open(&options.committee)?;
+    let Visit { visitor, runtime, .. } = Visit::open(&options.committee)?;
     let failed = |e: &_| visit("the committee was not recovered", e);
     let mut order: RecoveryOrder = match kept(options.order.as_deref())? {
         Some(order) => order,
@@ -198,7 +198,7 @@ fn waiting(verb: &str, order: Option<&Path>, unsigned: &[u16]) -> Result<(), Com
     }
 }
 
-fn kept<T: DeserializeOwned>(path: Option<&Path>) -> Result<Option<T>, Complaint> {
+pub(super) fn kept<T: DeserializeOwned>(path: Option<&Path>) -> Result<Option<T>, Complaint> {
     let Some(path) = path.filter(|path| path.exists()) else { return Ok(None) };
     let unusable = |why: &dyn std::fmt::Display| {
         let what = format!("{} is no order of this kind", path.display());
@@ -208,7 +208,7 @@ fn kept<T: DeserializeOwned>(path: Option<&Path>) -> Result<Option<T>, Complaint
     serde_json::from_slice(&bytes).map(Some).map_err(|e| unusable(&e))
 }
 
-fn keep(path: Option<&Path>, order: &impl Serialize) -> Result<(), Complaint> {
+pub(super) fn keep(path: Option<&Path>, order: &impl Serialize) -> Result<(), Complaint> {
     let Some(path) = path else { return Ok(()) };
     let failed = |e: std::io::Error| Complaint::file("write", path, &e);
     let bytes = serde_json::to_vec_pretty(order).map_err(|e| failed(e.into()))?;

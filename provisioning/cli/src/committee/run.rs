@@ -59,7 +59,7 @@ async fn serve(file: MemberFile, dependencies: Dependencies) -> Result<(), Compl
             "member",
             "the member does not start",
             why,
-            "is another one running with these files?",
+            "is another one running with these files, or is the data folder another committee's?",
         )
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(|e| failed(&e))?;
@@ -70,7 +70,11 @@ async fn serve(file: MemberFile, dependencies: Dependencies) -> Result<(), Compl
     let listener =
         TcpListener::bind(http.as_str()).await.map_err(|e| failed(&format!("http {http}: {e}")))?;
     let acl = file.shared.committee.acl();
-    let gate = Gate::open(acl).map_err(|e| failed(&e))?;
+    let gate = Gate::of(file.shared.tickets.validator(), acl).map_err(|e| {
+        let what = "no gate can be made of [tickets]";
+        Complaint::unable("ticket-rule", what, e, "see \"Tickets\" in docs/operators/committee.md")
+    })?;
+    say(&format!("tickets    {}", file.shared.tickets));
     let group = file.shared.committee.id();
     let member = Member::<Kv>::start(file, dependencies).await.map_err(|e| failed(&e))?;
     say(&format!("listening  slot {slot}: members at {}, clients at http://{http}", member.address()));

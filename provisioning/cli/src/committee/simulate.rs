@@ -9,11 +9,14 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use hallmark_committee::member::SlotKey;
+use hallmark_coalition::UniqueId;
+use hallmark_committee::client::TicketKey;
+use hallmark_committee::member::{CommitteeFile, SlotKey};
 use hallmark_image::initrd;
 use hallmark_image::release::Release;
 use hallmark_simulated::SimulatedTd;
 
+use super::ticket;
 use crate::complaint::Complaint;
 use crate::demo;
 use crate::progress::{self, say};
@@ -39,6 +42,9 @@ pub(crate) struct Options {
     /// Give each member its slot's key, so that it needs no `mint committee admit` after a restart
     #[arg(long)]
     hand_out_keys: bool,
+    /// Ask for tickets: with an issuer's key, a client's, and a ticket of an hour
+    #[arg(long)]
+    tickets: bool,
 }
 
 /// What happens when a quorum is lost
@@ -77,7 +83,11 @@ pub(super) fn run(options: &Options) -> Result<(), Complaint> {
     // Bound for a moment and let go: free now, and nothing here needs more than that.
     let ports = free_ports(usize::from(options.members) * 2)?;
     let (peers, http) = ports.split_at(usize::from(options.members));
-    write("committee.toml", committee(options, &slots, peers).as_bytes())?;
+    let issuer = TicketKey::generate().map_err(broken)?;
+    write("committee.toml", committee(options, &slots, peers, &issuer).as_bytes())?;
+    if options.tickets {
+        tickets(directory, &issuer)?;
+    }
     for (slot, (peer, http)) in peers.iter().zip(http).enumerate() {
         let mut text = format!(
             "# SIMULATED\nformat = \"hallmark/member/1\"\ncommittee = \"committee.toml\"\nslot = {slot}\n\
@@ -93,7 +103,32 @@ pub(super) fn run(options: &Options) -> Result<(), Complaint> {
     Ok(())
 }
 
-fn committee(options: &Options, slots: &[[u8; 32]], ports: &[u16]) -> String {
+/// The issuer's key, a client's, and the client's ticket.
+fn tickets(directory: &Path, issuer: &TicketKey) -> Result<(), Complaint> {
+    let client = TicketKey::generate().map_err(broken)?;
+    issuer.write(&directory.join("issuer.key")).map_err(broken)?;
+    client.write(&directory.join("client.key")).map_err(broken)?;
+    let path = directory.join("committee.toml");
+    let file = CommitteeFile::read(&path).map_err(broken)?;
+    // Said twice: whoever changes the rule and not this is told so.
+    let text = fs::read_to_string(&path).map_err(|e| Complaint::file("read", &path, &e))?;
+    let pinned = format!("[acl]\ntickets = \"{}\"\n", file.committee.acl().tickets());
+    fs::write(&path, text.replace("[acl]\n", &pinned)).map_err(|e| Complaint::file("write", &path, &e))?;
+    let options = ticket::Options {
+        committee: directory.join("committee.toml"),
+        issuer: directory.join("issuer.key"),
+        subject: UniqueId::new(client.public()),
+        scopes: vec!["submit-pairs".into(), "settle".into()],
+        seconds: None,
+    };
+    let path = directory.join("client.ticket");
+    let text = ticket::issue(&file.tickets, issuer, &options, ticket::now())?;
+    fs::write(&path, text + "\n").map_err(|e| Complaint::file("write", &path, &e))?;
+    say(&format!("tickets    {}", file.tickets));
+    Ok(())
+}
+
+fn committee(options: &Options, slots: &[[u8; 32]], ports: &[u16], issuer: &TicketKey) -> String {
     let quorum = options.quorum.unwrap_or(options.members / 2 + 1);
     let recovery = match options.recovery {
         Recovery::Operators => "operators",
@@ -106,6 +141,14 @@ fn committee(options: &Options, slots: &[[u8; 32]], ports: &[u16]) -> String {
          [acl]\nquorum = {quorum}\nrecovery = \"{recovery}\"\nslots = [\n{}]\n",
         keys.concat()
     );
+    if options.tickets {
+        let key = hex::encode(issuer.public());
+        let _ = write!(
+            text,
+            "\n[[tickets.issuers]]\nroot = \"{id}\"\nname = \"simulated desk\"\nkeys = [\"{key}\"]\n\
+             scopes = [\"submit-pairs\", \"settle\"]\nmax_lifetime = 86400\n"
+        );
+    }
     for (slot, port) in ports.iter().enumerate() {
         let _ = write!(text, "\n[[peers]]\nslot = {slot}\naddress = \"127.0.0.1:{port}\"\n");
     }

@@ -23,7 +23,10 @@ pub(crate) struct Options {
 
 /// Asks and prints.
 pub(super) fn run(options: &Options) -> Result<(), Complaint> {
-    let Visit { visitor, runtime } = Visit::open(&options.committee)?;
+    let Visit { visitor, runtime, tickets } = Visit::open(&options.committee)?;
+    if !options.json {
+        say(&format!("tickets    {tickets}"));
+    }
     let standings = runtime.block_on(visitor.standings());
     for (slot, standing) in &standings {
         if options.json {
@@ -40,7 +43,11 @@ pub(super) fn run(options: &Options) -> Result<(), Complaint> {
         "no-quorum",
         "the committee does not acknowledge writes",
         format!("{live} members live and know a leader; {quorum} are needed"),
-        "`waiting` machines need `mint committee recover`, `unsigned` ones `admit`, `founding` ones `init`",
+        if live > 0 && live.saturating_mul(2) > standings.len() {
+            "more must cosign than are left: if the others are lost, stop the members, start them again, and `mint committee recover`"
+        } else {
+            "`waiting` machines need `mint committee recover`, `unsigned` ones `admit`, `founding` ones `init`"
+        },
     ))
 }
 

@@ -29,6 +29,7 @@ const KEEP: &str =
     "keep the log and the checkpoint, they are evidence; ask the operators, and do not rely on it";
 const FORK: &str =
     "keep the log and both checkpoints, they are the proof; compare with other readers and witnesses";
+const LATER: &str = "fetch the log again, after the checkpoint; if it still lacks them, keep log and checkpoint, they are the proof";
 const QUOTE: &str = "give every release.json that the log names (--release), and what you accept (--policy)";
 const WAIT: &str =
     "wait for the next checkpoint, or ask another member: without a quorum nothing was acknowledged";
@@ -47,6 +48,14 @@ pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const RETIREMENT: &str = "retirement";
 pub(super) const COSIGNATURES: &str = "cosignatures";
 pub(super) const KEPT: &str = "kept";
+
+/// What no log shows of itself, however much of it holds.
+pub(super) const NOT_SHOWN: [&str; 4] = [
+    "that there is no other history, or a later one than this checkpoint's (what others kept is held against it with --checkpoint)",
+    "that the machine's own entries and snapshots follow from their commands: its rules are not run here",
+    "that platforms which were sound at an admission are sound now",
+    "that slots are in different hands",
+];
 
 /// Why a row was not run of which nothing was said.
 pub(super) const UNREACHED: &str = "what it needs was not reached";
@@ -122,7 +131,7 @@ pub(super) const TABLE: &[Row] = &[
         WAIT,
     ),
     row(KEPT, "kept-fork", "no checkpoint given contradicts this log", FORK),
-    row(KEPT, "kept-truncated", "no checkpoint given covers entries that this log lacks", FORK),
+    row(KEPT, "kept-truncated", "no checkpoint given covers entries that this log lacks", LATER),
 ];
 
 /// The steps, in order.

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hallmark_ledger::checkpoint::Checkpoint;
 use hallmark_ledger::cosignature::cosignature_of;
+use hallmark_ledger::hash::{self, Hash};
 use hallmark_ledger::note::Note;
+use hallmark_ledger::proof::Inclusion;
 use hallmark_ledger::reader::{LogReader, ReaderError};
 use hallmark_ledger::replay::Replay;
 use hallmark_ledger::source::Source;
 use hallmark_ledger::system::Member;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::findings::{self, Findings};
 
@@ -22,13 +26,41 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// A note, or a receipt.
     pub(super) fn read(name: &str, bytes: &[u8]) -> Self {
-        let read = Note::parse(bytes).map_err(|error| error.to_string()).and_then(|note| {
-            let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
-            Ok((note, checkpoint))
-        });
+        let read = match bytes.first() {
+            Some(b'{') => receipt(bytes),
+            _ => note(bytes),
+        };
         Self { name: name.to_owned(), read }
     }
+}
+
+fn note(bytes: &[u8]) -> Result<(Note, Checkpoint), String> {
+    let note = Note::parse(bytes).map_err(|error| error.to_string())?;
+    let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;
+    Ok((note, checkpoint))
+}
+
+/// What of a receipt (SPECIFICATION, section 17) bears on the log; the rest follows from the entry.
+#[derive(Deserialize)]
+struct Receipt<'a> {
+    index: u64,
+    #[serde(borrow)]
+    leaf: &'a RawValue,
+    proof: Vec<Hash>,
+    checkpoint: String,
+}
+
+/// The checkpoint of a receipt whose entry is in the tree of it: then whoever has the tree has the entry.
+fn receipt(bytes: &[u8]) -> Result<(Note, Checkpoint), String> {
+    let receipt: Receipt<'_> =
+        serde_json::from_slice(bytes).map_err(|error| format!("not a receipt with an entry: {error}"))?;
+    let (note, checkpoint) = note(receipt.checkpoint.as_bytes())?;
+    let leaf = hash::leaf(receipt.leaf.get().as_bytes());
+    let proof = Inclusion { index: receipt.index, size: checkpoint.size, path: receipt.proof };
+    proof.verify(&leaf, &checkpoint.root).map_err(|error| format!("the receipt's own: {error}"))?;
+    Ok((note, checkpoint))
 }
 
 /// Holds them all against the log. `known` is everyone who was ever admitted.

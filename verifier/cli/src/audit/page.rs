@@ -49,6 +49,7 @@ struct Document<'a> {
     code: Option<&'static str>,
     log: Option<&'a Log>,
     not_asked: &'a [String],
+    not_shown: [&'static str; findings::NOT_SHOWN.len()],
     checks: Vec<Check<'a>>,
 }
 
@@ -59,6 +60,7 @@ pub(super) fn json(findings: &Findings, log: Option<&Log>) -> String {
         code: findings.first_failure().map(|finding| finding.slug),
         log,
         not_asked: findings.left_out(),
+        not_shown: findings::NOT_SHOWN,
         checks: findings.checks(),
     };
     // Strings, numbers and lists, and a map with string keys: JSON can say all of it.
@@ -101,6 +103,12 @@ pub(super) fn write(findings: &Findings, log: Option<&Log>, out: &mut Output) {
     }
     if !findings.left_out().is_empty() {
         out.line(format_args!("not asked: {}", findings.left_out().join("; ")));
+    }
+    // Who was told no has other things to read.
+    if word.exit_code() == 0 {
+        for what in findings::NOT_SHOWN {
+            out.line(format_args!("not shown: {what}"));
+        }
     }
     let count = |outcome| findings.list().iter().filter(|finding| finding.outcome == outcome).count();
     out.line(format_args!("{} checks passed, {} failed", count(Outcome::Pass), count(Outcome::Fail)));

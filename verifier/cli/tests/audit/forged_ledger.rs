@@ -55,6 +55,8 @@ pub(crate) struct Applicant {
     pub(crate) case: TdxCase,
     /// The key that the quote speaks of, where it is another than the admission's.
     pub(crate) quoted_key: Option<[u8; 32]>,
+    /// Whose statement the quote is bound to, where it is another machine's: its key and channel key.
+    pub(crate) quoted_of: Option<(u8, Vec<u8>)>,
     /// Who signs for the slot, where it is another than its operator.
     pub(crate) signed_by: Option<CosignKey>,
     /// The tree that the statement names: the empty one, if nothing else is said.
@@ -168,6 +170,7 @@ impl Ledger {
             spki: format!("SIMULATED SPKI {seed}").into_bytes(),
             case: self.case.clone(),
             quoted_key: None,
+            quoted_of: None,
             signed_by: None,
             tree: (0, hash::EMPTY),
         }
@@ -175,7 +178,7 @@ impl Ledger {
 
     /// Admits, whatever is wrong with the applicant; the node.
     pub(crate) fn admit(&mut self, applicant: Applicant) -> u64 {
-        let Applicant { slot, seed, spki, case, quoted_key, signed_by, tree } = applicant;
+        let Applicant { slot, seed, spki, case, quoted_key, quoted_of, signed_by, tree } = applicant;
         let cosign_key = member_key(seed).public();
         let mut admission = Admission {
             slot,
@@ -192,6 +195,9 @@ impl Ledger {
         };
         let mut statement = admission.statement(self.group, self.epoch);
         statement.cosign_key = quoted_key.unwrap_or(cosign_key);
+        if let Some((seed, spki)) = quoted_of {
+            (statement.cosign_key, statement.spki_sha256) = (member_key(seed).public(), Hash::of(spki).0);
+        }
         let (evidence, collateral) = evidence(case, statement.binding());
         admission.evidence = self.blob(&evidence);
         admission.collateral = Some(self.blob(&collateral));
@@ -211,6 +217,11 @@ impl Ledger {
     }
 
     pub(crate) fn endorse(&mut self, slots: &[u16]) -> u64 {
+        self.endorse_as(slots, "simulated")
+    }
+
+    /// With this for the members' verdict.
+    pub(crate) fn endorse_as(&mut self, slots: &[u16], verdict: &str) -> u64 {
         let binding = [7; 64];
         let (evidence, collateral) = evidence(self.case.clone(), binding);
         let (evidence, collateral) = (self.blob(&evidence), self.blob(&collateral));
@@ -220,7 +231,7 @@ impl Ledger {
             evidence: Some(evidence),
             collateral: Some(collateral),
             binding: Some(binding),
-            verdict: "simulated".into(),
+            verdict: verdict.into(),
             signatures: Vec::new(),
         };
         for slot in slots {
@@ -245,6 +256,17 @@ impl Ledger {
 
     /// Quorum is lost and everything survives; three new machines.
     pub(crate) fn recover(&mut self, signers: &[u16], new_epoch: u64, seeds: [u8; 3]) -> u64 {
+        self.recover_as(signers, new_epoch, seeds, |_| {})
+    }
+
+    /// The same, with this changed in the order before the operators sign it.
+    pub(crate) fn recover_as(
+        &mut self,
+        signers: &[u16],
+        new_epoch: u64,
+        seeds: [u8; 3],
+        change: impl FnOnce(&mut Recovery),
+    ) -> u64 {
         let checkpoint = self.checkpoint(&[0, 1]);
         let applicants: Vec<_> = (0..).zip(seeds).map(|(slot, seed)| self.applicant(slot, seed)).collect();
         let candidate = |a: &Applicant| Candidate {
@@ -264,6 +286,7 @@ impl Ledger {
             members: applicants.iter().map(candidate).collect(),
             signatures: Vec::new(),
         };
+        change(&mut recovery);
         recovery.signatures = Self::by_operators(signers, &recovery.message(&self.group));
         let index = self.system(&SystemEntry::Recovery(recovery));
         (self.epoch, self.recoveries) = (new_epoch, self.recoveries + 1);
@@ -295,6 +318,17 @@ impl Ledger {
     /// A note, cosigned by the members of these slots.
     pub(crate) fn checkpoint(&self, slots: &[u16]) -> String {
         self.sign(self.head(), slots, &self.roster)
+    }
+
+    /// What a client was given for its entry: under these slots' signatures.
+    pub(crate) fn receipt(&self, index: u64, slots: &[u16]) -> String {
+        let at = usize::try_from(index).unwrap();
+        let leaf = std::str::from_utf8(&self.leaves[at]).unwrap();
+        let proof = serde_json::to_string(&path(at, &self.leaves)).unwrap();
+        let note = serde_json::to_string(&self.checkpoint(slots)).unwrap();
+        format!(
+            r#"{{"outcome":"committed","index":{index},"entries":1,"leaf":{leaf},"proof":{proof},"checkpoint":{note}}}"#
+        )
     }
 
     /// A note over another head, or by another roster; a quorum or not.
@@ -347,6 +381,19 @@ pub(crate) fn root(leaves: &[Vec<u8>]) -> Hash {
         }
     }
     fold(&leaves.iter().map(|leaf| hash::leaf(leaf)).collect::<Vec<_>>())
+}
+
+/// RFC 6962, 2.1.1, as it stands there.
+pub(crate) fn path(index: usize, leaves: &[Vec<u8>]) -> Vec<Hash> {
+    if leaves.len() <= 1 {
+        return Vec::new();
+    }
+    let split = leaves.len().next_power_of_two() / 2;
+    let (left, right) = leaves.split_at(split);
+    let (mut siblings, other) =
+        if index < split { (path(index, left), right) } else { (path(index - split, right), left) };
+    siblings.push(root(other));
+    siblings
 }
 
 /// C2SP tlog-tiles of a log of fewer than 65536 entries: bundles, and the tiles of levels 0 and 1.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hallmark_coalition::UniqueId;
 use hallmark_forge::boot::Image;
 use hallmark_forge::event_log::{EventLog, LogKind};
 use hallmark_ledger::checkpoint::Checkpoint;
@@ -12,10 +13,13 @@ use hallmark_ledger::cosignature::{CosignerKey, SignedCheckpoint, cosigner_name}
 use hallmark_ledger::entry::EntryDraft;
 use hallmark_ledger::hash::Hash;
 use hallmark_ledger::note::Signer;
-use hallmark_ledger::system::{Blob, ReleaseAction, Retirement, SystemEntry};
+use hallmark_ledger::system::{Blob, Recovery, ReleaseAction, Retirement, SystemEntry};
 
-use super::forged_ledger::{Applicant, Ledger, NOW, member_key, operator};
+use super::forged_ledger::{Applicant, Ledger, NOW, log_key, member_key, operator};
 use super::{audit, folder};
+
+/// What is done to something before it is signed, or behind its signers' backs.
+type Change<'a, T> = &'a dyn Fn(&mut T);
 
 /// Audits the ledger under this note: the code, and what was found.
 fn refused(ledger: &Ledger, note: &str, code: &str, says: &str) {
@@ -35,7 +39,7 @@ fn refused_at(folder: &Path, ledger: &Ledger, more: &[&str], code: &str, says: &
 }
 
 /// A founded ledger with this done to it, under a good checkpoint.
-fn entry(change: impl FnOnce(&mut Ledger), code: &str, says: &str) {
+pub(super) fn entry(change: impl FnOnce(&mut Ledger), code: &str, says: &str) {
     let mut ledger = Ledger::found();
     change(&mut ledger);
     refused(&ledger, &ledger.checkpoint(&[0, 1]), code, says);
@@ -89,10 +93,131 @@ fn files() {
     }
 }
 
+/// Whoever holds the files can lay a whole new tree over fewer or other entries; what was signed does not go with it.
+#[test]
+fn leaves_taken_out_and_changed() {
+    let folder = folder();
+    let mut ledger = Ledger::found();
+    (0..300).for_each(|nonce| {
+        ledger.pair(1, nonce);
+    });
+    let (early, note) = (ledger.checkpoint(&[0, 1]), {
+        ledger.pair(2, 0);
+        ledger.checkpoint(&[0, 1])
+    });
+    let log = folder.path().join("log");
+    let middle = ledger.leaves.len() - 100;
+    let swapped =
+        |leaf: &[u8]| String::from_utf8(leaf.to_vec()).unwrap().replace("value 2", "value 3").into_bytes();
+    let edits: [(Change<'_, Ledger>, &str); 6] = [
+        (&|it| drop(it.leaves.remove(middle)), "log-incomplete"),
+        (&|it| drop(it.leaves.pop()), "log-incomplete"),
+        (&|it| it.leaves[middle] = swapped(&it.leaves[middle]), "log-hash"),
+        (&|it| it.leaves.swap(middle, middle + 1), "log-hash"),
+        (&|it| it.leaves.insert(middle, it.leaves[middle].clone()), "log-incomplete"),
+        // As many as were signed, and one of them another.
+        (
+            &|it| {
+                let taken = it.leaves.remove(middle);
+                it.leaves.push(taken);
+            },
+            "log-hash",
+        ),
+    ];
+    for (edit, code) in edits {
+        let mut other = ledger.clone();
+        edit(&mut other);
+        assert_ne!(other.leaves, ledger.leaves, "{code}");
+        fs::remove_dir_all(&log).ok();
+        other.write(&log, &note);
+        refused_at(folder.path(), &ledger, &[], code, "");
+    }
+
+    // With q members' help it is a log like any other: what each surface counts shows a hole in it,
+    let mut holed = ledger.clone();
+    holed.leaves.remove(middle);
+    refused(&holed, &holed.checkpoint(&[0, 1]), "ledger-seq", "comes next");
+    // and at its end nothing does but a checkpoint that somebody kept.
+    let mut shorter = ledger.clone();
+    shorter.leaves.pop();
+    let mut changed = ledger.clone();
+    changed.leaves[middle] = swapped(&changed.leaves[middle]);
+    fs::write(folder.path().join("kept.note"), &note).unwrap();
+    fs::write(folder.path().join("early.note"), &early).unwrap();
+    for (other, code, kept) in [
+        (&shorter, "kept-truncated", "kept.note"),
+        (&changed, "kept-fork", "kept.note"),
+        (&changed, "kept-fork", "early.note"),
+    ] {
+        fs::remove_dir_all(&log).unwrap();
+        other.write(&log, &other.checkpoint(&[0, 1]));
+        let (json, ran) = audit(folder.path(), other, &[]);
+        assert_eq!(ran.code, 0, "{json:#}");
+        refused_at(folder.path(), other, &["--checkpoint", kept], code, kept);
+    }
+}
+
+/// A client needs no more than what it was given for its write.
+#[test]
+fn receipts() {
+    let folder = folder();
+    let put = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let kept = |name: &'static str| ["--checkpoint", name];
+    let mut ledger = Ledger::found();
+    let at = ledger.pair(1, 0);
+    put("receipt.json", &ledger.receipt(at, &[0, 1]));
+    put("other-entry.json", &ledger.receipt(at, &[0, 1]).replace("value 0", "value 1"));
+    put("no-entry.json", r#"{"outcome":"pending"}"#);
+    let mut forgetful = Ledger::found();
+    let mut forked = Ledger::found();
+    forked.pair(2, 0);
+    ledger.pair(1, 1);
+
+    let log = folder.path().join("log");
+    ledger.write(&log, &ledger.checkpoint(&[0, 1]));
+    let (json, ran) = audit(folder.path(), &ledger, &kept("receipt.json"));
+    assert_eq!(ran.code, 0, "{json:#}");
+    assert!(ran.out.contains("1 of 1 from elsewhere are of this history"), "{json:#}");
+    // What nobody signed says nothing of the log.
+    for (name, says) in [("other-entry.json", "the receipt's own"), ("no-entry.json", "not a receipt")] {
+        let (json, ran) = audit(folder.path(), &ledger, &kept(name));
+        assert_eq!((json["verdict"].as_str(), ran.code), (Some("undecided"), 2), "{json:#}");
+        assert!(ran.err.contains(says), "{}", ran.err);
+    }
+
+    forgetful.snapshot();
+    for (other, code) in
+        [(&forgetful, "kept-fork"), (&forked, "kept-fork"), (&Ledger::found(), "kept-truncated")]
+    {
+        fs::remove_dir_all(&log).unwrap();
+        other.write(&log, &other.checkpoint(&[1, 2]));
+        refused_at(folder.path(), other, &kept("receipt.json"), code, "slot 1 (node ");
+    }
+}
+
 #[test]
 fn checkpoints() {
     let ledger = Ledger::found();
     refused(&ledger, &ledger.checkpoint(&[1]), "checkpoint-quorum", "1 members signed, 2 are needed");
+    // One signature twice is one signature.
+    let one = ledger.checkpoint(&[1]);
+    let line = one.lines().find(|line| line.contains("/1/")).unwrap();
+    refused(&ledger, &format!("{one}{line}\n"), "checkpoint-quorum", "1 members signed");
+    // A signature under a member's name, by another key.
+    let mut forger = ledger.clone();
+    forger.seeds.insert(0, 77);
+    let by_another = forger.sign(ledger.head(), &[1], &ledger.roster);
+    let member = &ledger.roster.members[&0];
+    let name = cosigner_name(&ledger.origin(), 0, member.node);
+    let forged = member_key(77).cosign(&ledger.head(), 0, member.node, NOW);
+    let value = [
+        &CosignerKey::new(&name, member.cosign_key).unwrap().id()[..],
+        &NOW.to_be_bytes(),
+        &forged.cosignature().signature,
+    ]
+    .concat();
+    let forged = format!("{by_another}— {name} {}\n", STANDARD.encode(value));
+    refused(&ledger, &forged, "checkpoint-cosignature", "slot 0");
 
     // A stranger beside one member: somebody who was never admitted, with a good signature of their own.
     let (head_, key) = (ledger.head(), member_key(99));
@@ -237,6 +362,22 @@ fn admissions() {
     applicant(|a| a.tree = (3, Hash::of("x")), "statement-root", "the tree of 3");
     applicant(|a| a.tree = (1 << 40, Hash::of("x")), "ledger-statement", "not before it");
     applicant(|a| a.quoted_key = Some([9; 32]), "statement-quote", "binding-mismatch");
+    // Good evidence, of another machine that is a member: of slot 0.
+    applicant(
+        |a| a.quoted_of = Some((1, b"SIMULATED SPKI 1".to_vec())),
+        "statement-quote",
+        "binding-mismatch",
+    );
+    // Nobody signed.
+    entry(
+        |ledger| {
+            let mut applicant = ledger.applicant(1, 11);
+            applicant.signed_by = Some(member_key(200));
+            ledger.admit(applicant);
+        },
+        "ledger-slot-signature",
+        "slot 1",
+    );
     applicant(
         |a| {
             let other = Image { initrd: "SIMULATED other initrd".into(), ..Image::default() };
@@ -275,6 +416,51 @@ fn what_operators_and_members_decide() {
         },
         "ledger-recovery",
         "epoch",
+    );
+    // A recovery that follows from another log than this one.
+    let recoveries: [(Change<'_, Recovery>, &str, &str); 5] = [
+        (
+            &|it| it.old_log_key = log_key(&UniqueId::of_name("x"), 0).verifier().to_string(),
+            "ledger-recovery",
+            "old_log_key",
+        ),
+        (&|it| it.old_epoch = 5, "ledger-recovery", "old_epoch"),
+        (&|it| it.root = Hash::of("another log"), "ledger-recovery", "root"),
+        (&|it| it.size -= 1, "ledger-recovery", "size"),
+        (&|it| it.recoveries = 7, "ledger-recovery", "recoveries"),
+    ];
+    for (change, code, says) in recoveries {
+        entry(
+            |ledger| {
+                ledger.recover_as(&[0, 1], 1, [21, 22, 23], change);
+            },
+            code,
+            says,
+        );
+    }
+    // It bears another log's last checkpoint, cosigned by that log's members.
+    entry(
+        |ledger| {
+            let mut other = Ledger::found();
+            other.pair(3, 0);
+            (other.epoch, other.roster.epoch) = (9, 9);
+            let foreign = other.checkpoint(&[0, 1]);
+            ledger.recover_as(&[0, 1], 1, [21, 22, 23], |it| it.checkpoint = foreign);
+        },
+        "checkpoint-origin",
+        "origin",
+    );
+    // And one of this log's origin, of a tree that this log never was.
+    entry(
+        |ledger| {
+            ledger.pair(1, 0);
+            let head =
+                Checkpoint { root: Hash::of("another tree"), size: ledger.size() - 1, ..ledger.head() };
+            let foreign = ledger.sign(head, &[0, 1], &ledger.roster);
+            ledger.recover_as(&[0, 1], 1, [21, 22, 23], |it| it.checkpoint = foreign);
+        },
+        "statement-root",
+        "root",
     );
     entry(
         |ledger| {
