@@ -10,7 +10,7 @@ use hallmark_ledger::cosignature::CosignKey;
 use hallmark_ledger::note::Signer;
 use hallmark_machine::kv::Kv;
 use openraft::testing::{StoreBuilder, Suite};
-use openraft::{CommittedLeaderId, Entry, EntryPayload, StorageError, Vote};
+use openraft::{CommittedLeaderId, Entry, EntryPayload, SnapshotMeta, StorageError, Vote};
 use tempfile::TempDir;
 
 use super::disk::{COSIGNED, Identity};
@@ -85,6 +85,32 @@ async fn the_disk_has_what_the_memory_had() {
         assert_eq!(disk.meta::<String>(COSIGNED).unwrap().unwrap(), "note");
         assert_eq!(disk.meta::<Identity>(super::disk::IDENTITY).unwrap(), Some(identity()));
     }
+}
+
+#[test]
+fn a_snapshot_is_never_without_the_note_that_covers_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.redb");
+    let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
+    // Without a thread: each command is on disk when `send` returns.
+    let writer = Writer::new(disk, false).unwrap();
+    let appended = |index| Command::Append(vec![entry(1, index, 20)]);
+    let kept = |at: u64| {
+        let copy = folder.path().join(format!("raft-0-{}.redb", 10 + at));
+        std::fs::copy(&path, &copy).unwrap();
+        Disk::open(&copy, &Storage::files(), Arc::default()).unwrap().meta::<String>(COSIGNED).unwrap()
+    };
+    writer.lazily("one");
+    writer.send(appended(0));
+    assert_eq!(kept(0), None, "it waits for others");
+    let snapshot = super::StoredSnapshot { meta: SnapshotMeta::default(), bytes: Arc::new(vec![1; 64]) };
+    writer.send(Command::Snapshot(Box::new(snapshot)));
+    assert_eq!(kept(1).as_deref(), Some("one"));
+    writer.lazily("two");
+    (1..=64).for_each(|index| {
+        writer.send(appended(index));
+    });
+    assert_eq!(kept(2).as_deref(), Some("two"), "not for ever");
 }
 
 #[test]

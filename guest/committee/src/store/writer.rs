@@ -226,8 +226,9 @@ fn write(
     if report.borrow().failed.is_some() {
         return;
     }
-    let nudged = commands.iter().any(|command| matches!(command, Command::Nudge));
-    if let Some(note) = lazy.lock().unwrap_or_else(PoisonError::into_inner).take(nudged)
+    // A disk is of no use to a recovery with a snapshot that its note does not cover: they go together.
+    let now = commands.iter().any(|command| matches!(command, Command::Nudge | Command::Snapshot(_)));
+    if let Some(note) = lazy.lock().unwrap_or_else(PoisonError::into_inner).take(now)
         && let Ok(bytes) = postcard::to_allocvec(&note)
     {
         commands.push(Command::Meta(COSIGNED, bytes));
