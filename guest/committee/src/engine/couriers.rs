@@ -19,6 +19,17 @@ pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: Lis
         beat.look();
         let leader = shared.leader().filter(|leader| *leader != shared.node);
         if leader != sent.0 {
+            let known = shared.published.borrow().clone();
+            // A new leader may have missed what a quorum signed under its predecessor, and its followers have no more signatures to give then.
+            if let (Some(leader), Some(known)) = (leader, known)
+                && !call(&shared, leader, PeerRequest::Checkpoint(known.note().as_bytes().to_vec())).await
+            {
+                tokio::time::sleep(shared.timing.retry).await;
+                if shared.is_stopped() {
+                    return;
+                }
+                continue;
+            }
             sent = (leader, 0);
         }
         let after = sent.1.max(shared.lock().cosigning.size());
