@@ -1,12 +1,10 @@
-//! Carries signatures to the leader as soon as there are any, and checkpoints from it as soon as somebody waits for them.
+//! Carries signatures to the leader as soon as there are any, and checkpoints from it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use hallmark_machine::Machine;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::beat::Listener;
 use super::shared::Shared;
@@ -68,7 +66,6 @@ pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: Li
         tasks.retain(|node, task| {
             let stays = here(node);
             if !stays {
-                shared.forget_hurry(*node);
                 task.abort();
             }
             stays
@@ -85,28 +82,6 @@ pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: Li
         }
     }
     tasks.into_values().for_each(|task| task.abort());
-}
-
-/// Between checkpoints for a follower whose clients wait for none.
-const UNHURRIED: Duration = Duration::from_millis(20);
-/// How long a follower that passed a proposal on is sent each checkpoint at once.
-const HURRIED: Duration = Duration::from_secs(2);
-
-impl<M: Machine> Shared<M> {
-    /// A follower's client waits for a checkpoint.
-    pub(crate) fn hurry(&self, to: NodeId) {
-        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
-        hurried.insert(to, Instant::now());
-    }
-
-    fn forget_hurry(&self, to: NodeId) {
-        self.hurried.lock().unwrap_or_else(PoisonError::into_inner).remove(&to);
-    }
-
-    fn is_hurried(&self, to: NodeId) -> bool {
-        let hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
-        hurried.get(&to).is_some_and(|at| at.elapsed() < HURRIED)
-    }
 }
 
 async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: NodeId, reach: Node) {
@@ -126,10 +101,6 @@ async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: No
                 );
                 if ok {
                     sent = due;
-                    // Each costs the follower as many verifications as it has signatures.
-                    if !shared.is_hurried(to) {
-                        tokio::time::sleep(UNHURRIED).await;
-                    }
                 } else {
                     tokio::time::sleep(shared.timing.retry).await;
                 }
