@@ -34,7 +34,7 @@ pub use peers::{
     Caller, Description, Freshness, Node, NodeId, PeerError, PeerRequest, PeerResponse, Peers, Welcome,
 };
 pub use start::StartError;
-pub use status::{Counters, Fault, Role, Status};
+pub use status::{Counters, Fault, Lacks, Role, Status};
 pub use submission::{Fate, Outcome, Receipt, Submission, SubmitError, command_hash};
 
 use std::sync::Arc;
@@ -175,6 +175,7 @@ impl<M: Machine> Engine<M> {
             voters: inner.voters.membership().voter_ids().collect(),
             retired: core.and_then(|core| core.retired),
             unvouched: inner.cosigning.held.as_ref().map(|claim| claim.index),
+            lacks: shared.lacks(&inner),
             fault: inner.fault.clone(),
             equivocations: inner.cosigning.equivocations.keys().copied().collect(),
         }

@@ -43,14 +43,7 @@ pub(crate) enum Command {
     /// How each slot's machine stands. Exit 1 when no quorum of them lives
     Status(status::Options),
     /// Sign for the machine that waits in a slot, and let it in
-    #[command(after_help = "Example:\n  mint committee admit committee.toml --key slot1.key")]
-    Admit {
-        /// committee.toml
-        committee: PathBuf,
-        /// The slot operator's key
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-    },
+    Admit(orders::Admit),
     /// Go on in a new epoch after a quorum was lost, signed by a quorum of slot operators
     Recover(orders::Recover),
     /// Put a member out, signed by a quorum of slot operators
@@ -76,7 +69,7 @@ pub(crate) fn run(command: &Command) -> Result<(), Complaint> {
         Command::Submit(options) => submit::run(options),
         Command::Init(options) => orders::init(options),
         Command::Status(options) => status::run(options),
-        Command::Admit { committee, key } => orders::admit(committee, key),
+        Command::Admit(options) => orders::admit(options),
         Command::Recover(options) => orders::recover(options),
         Command::Expel(options) => change::expel(options),
         Command::Release(options) => change::release(options),
@@ -131,6 +124,9 @@ fn visit(what: &str, error: &VisitError) -> Complaint {
         VisitError::Lives { .. } => "a machine that restarted needs `mint committee admit`, not a recovery",
         VisitError::Short { .. } => {
             "if the missing machines are lost, stop those members and start them again: they then wait with their disks, and can be recovered"
+        }
+        VisitError::Witnesses { .. } => {
+            "`mint committee status` says what each lacks: wait for those that join, start those that are down. Where as many are lost as must not be, recover"
         }
         VisitError::NotLive => "a committee that lost its quorum needs `mint committee recover` first",
         VisitError::TooFew { .. } => "`mint committee status` says how each stands",

@@ -115,13 +115,13 @@ impl Processes {
         }
     }
 
-    /// Waits until all are members that know a leader, in this epoch or a later one.
+    /// Waits until all are members that know a leader, and count, in this epoch or a later one.
     pub(super) fn all_live(&self, epoch: u64) {
         self.until("all live", |standings| {
             let live = |s: &&Value| {
                 s["phase"] == "running"
                     && s["leader"].is_u64()
-                    && s["role"] != "learner"
+                    && s["lacks"].is_null()
                     && s["fault"].is_null()
                     && s["epoch"].as_u64() >= Some(epoch)
                     && s["cosigned"].as_u64() > Some(0)

@@ -17,7 +17,7 @@ use super::book::Book;
 use super::cosigning::{Boundary, Cosigning};
 use super::vouching::Vouched;
 use super::waiting::Waiting;
-use super::{Clock, Counters, Fault, Limits, MemberKeys, Node, NodeId, Peers, Timing};
+use super::{Clock, Counters, Fault, Lacks, Limits, MemberKeys, Node, NodeId, Peers, Timing};
 use crate::raft::{LogId, Raft};
 use crate::state::{Founding, Proposal, ProposalId, State, Voter};
 use crate::store::{LogStore, Room, StoredSnapshot, Writer};
@@ -133,6 +133,20 @@ impl<M: Machine> Shared<M> {
         let leads =
             metrics.state == openraft::ServerState::Leader && metrics.current_leader == Some(self.node);
         leads.then_some(metrics.current_term)
+    }
+
+    /// What this member lacks to count.
+    pub(crate) fn lacks(&self, inner: &Inner<M>) -> Option<Lacks> {
+        if inner.cosigning.held.is_some() {
+            return Some(Lacks::Vouching);
+        }
+        if !inner.cosigning.cleared {
+            return Some(Lacks::Witnesses);
+        }
+        // In a joint configuration the machine that it replaces still counts.
+        let configs = inner.voters.membership().get_joint_config();
+        let votes = !configs.is_empty() && configs.iter().all(|voters| voters.contains(&self.node));
+        (!votes).then_some(Lacks::Vote)
     }
 
     /// The leader, as far as this member knows.

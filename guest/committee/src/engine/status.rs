@@ -68,6 +68,19 @@ pub enum Fault {
     },
 }
 
+/// What a member that was admitted still lacks. Until it lacks nothing, losing another machine can cost the quorum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Lacks {
+    /// A quorum was not found yet to have signed the snapshot that its state came from.
+    Vouching,
+    /// It has not seen the quorum that signed its admission.
+    Witnesses,
+    /// Raft does not count its vote, or counts that of the machine it replaces too.
+    Vote,
+}
+
 /// A member's own account.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
@@ -105,6 +118,8 @@ pub struct Status {
     pub retired: Option<u64>,
     /// Index of the `committee.snapshot` entry that its state came from, while no quorum was found to have signed that entry. Until then it cosigns nothing.
     pub unvouched: Option<u64>,
+    /// What it lacks to count as a member, in votes and cosignatures.
+    pub lacks: Option<Lacks>,
     /// Why it cosigns no more.
     pub fault: Option<Fault>,
     /// Members seen to sign two histories, by node. The proof is kept and can be ordered as an entry.

@@ -167,6 +167,16 @@ impl Metrics {
                 "1 where this member has stopped cosigning.",
                 u64::from(status.fault.is_some()),
             ),
+            (
+                "hallmark_counts",
+                "1 where this member votes and may cosign; 0 while it still joins.",
+                u64::from(status.lacks.is_none()),
+            ),
+            (
+                "hallmark_disk_full",
+                "1 while the disk has no room for the order's log: writes are refused, reads go on.",
+                u64::from(status.full.is_some()),
+            ),
             ("hallmark_retired", "1 where the committee has retired.", u64::from(status.retired.is_some())),
         ];
         for (name, help, value) in gauges {
@@ -248,6 +258,7 @@ mod tests {
             voters: vec![3],
             retired: None,
             unvouched: None,
+            lacks: None,
             fault: None,
             equivocations: Vec::new(),
         }

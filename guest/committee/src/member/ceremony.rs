@@ -153,6 +153,8 @@ pub struct Standing {
     pub cosigned: u64,
     /// Root of that tree.
     pub cosigned_root: Option<Hash>,
+    /// What a member lacks to count in votes and cosignatures: `vouching`, `witnesses`, `vote`.
+    pub lacks: Option<String>,
     /// Why it cosigns no more, or what keeps it from going on.
     pub fault: Option<String>,
     /// The disk of a former epoch, while it waits.
@@ -194,6 +196,12 @@ impl Standing {
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.phase == Phase::Running && self.leader.is_some() && self.fault.is_none()
+    }
+
+    /// Whether it counts: it lives, votes, and may cosign. Until a replacement does, its slot is as good as empty.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.is_live() && self.lacks.is_none()
     }
 }
 

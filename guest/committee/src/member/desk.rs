@@ -152,6 +152,7 @@ impl Desk {
             applied: 0,
             cosigned: 0,
             cosigned_root: None,
+            lacks: None,
             fault: self
                 .passed_over
                 .iter()
@@ -171,6 +172,7 @@ impl Desk {
             standing.applied = report.applied;
             standing.cosigned = report.cosigned;
             standing.cosigned_root = report.cosigned_root;
+            standing.lacks = report.lacks.map(str::to_owned);
             standing.fault = report.fault;
             standing.disk = None;
         }

@@ -45,6 +45,8 @@ pub(crate) struct Report {
     pub(crate) signed: u64,
     pub(crate) cosigned: u64,
     pub(crate) cosigned_root: Option<Hash>,
+    /// What it lacks to count.
+    pub(crate) lacks: Option<&'static str>,
     /// Why it cosigns no more.
     pub(crate) fault: Option<String>,
     /// Its slot has another machine, or operators expelled it: for good.

@@ -4,7 +4,7 @@ use hallmark_machine::Machine;
 
 use super::running::{Boxed, Report, Running};
 use crate::state::{Admitting, Proposal};
-use crate::{Caller, Engine, Fault, PeerRequest, PeerResponse, Role, SubmitError};
+use crate::{Caller, Engine, Fault, Lacks, PeerRequest, PeerResponse, Role, SubmitError};
 
 impl<M: Machine> Running for Engine<M> {
     fn handle(&self, spki_sha256: [u8; 32], request: PeerRequest) -> Boxed<'_, PeerResponse> {
@@ -60,6 +60,11 @@ impl<M: Machine> Running for Engine<M> {
             signed: status.signed,
             cosigned: checkpoint.as_ref().map_or(0, |signed| signed.checkpoint().size),
             cosigned_root: checkpoint.as_ref().map(|signed| signed.checkpoint().root),
+            lacks: status.lacks.map(|lacks| match lacks {
+                Lacks::Vouching => "vouching",
+                Lacks::Witnesses => "witnesses",
+                Lacks::Vote => "vote",
+            }),
             is_out: matches!(status.fault, Some(Fault::NotInRoster { .. })),
             fault: status.fault.map(|fault| fault.to_string()),
         }

@@ -92,6 +92,16 @@ pub enum VisitError {
         /// The quorum.
         want: usize,
     },
+    /// Too few others count to witness an admission: the machine that is admitted does not sign it.
+    #[error(
+        "{got} other members count, and {want} must sign the admission: the machine that is admitted is no witness of it"
+    )]
+    Witnesses {
+        /// How many other members count.
+        got: usize,
+        /// The quorum.
+        want: usize,
+    },
     /// Fewer machines than a quorum can take part.
     #[error(
         "{got} machines can take part; {want} are needed: start the others, restart those that are members without a leader"
@@ -124,7 +134,7 @@ impl VisitError {
             Self::Stranger(_) => "stranger",
             Self::NoSlot(_) => "no-slot",
             Self::Lives { .. } => "lives",
-            Self::Short { .. } => "short",
+            Self::Short { .. } | Self::Witnesses { .. } => "short",
             Self::TooFew { .. } => "too-few",
             Self::NotFresh(_) => "not-fresh",
             Self::NotLive => "not-live",
@@ -280,15 +290,35 @@ impl Visitor {
     /// Signs the application that the machine of this key's slot waits with, and hands the signature over.
     ///
     /// # Errors
-    /// Where the machine waits for none, or its evidence does not hold.
+    /// Where the machine waits for none, its evidence does not hold, or fewer than a quorum of other members are there to sign its admission: the group would
+    /// count on it, and sign nothing any more.
     pub async fn admit(&self, key: &SlotKey) -> Result<Application, VisitError> {
         let slot = self.slot_of(key)?;
+        let standings = self.standings().await;
+        let others = standings
+            .iter()
+            .filter(|(of, standing)| **of != slot && standing.as_ref().is_ok_and(Standing::counts));
+        let (got, want) = (others.count(), self.committee.acl().quorum());
+        if got < want {
+            return Err(VisitError::Witnesses { got, want });
+        }
         let mut application = self.application(slot, &Request::Pending).await?;
         self.sign(&mut application, key)?;
         let signature = SlotSignature { slot, signature: application.admission.slot_signature };
         let request = Request::Sign { evidence: application.admission.evidence, signature };
         self.request(slot, &request).await?;
         Ok(application)
+    }
+
+    /// How the machine of this application stands, if it is still the one in its slot.
+    ///
+    /// # Errors
+    /// Where the slot's machine does not answer.
+    pub async fn standing_of(&self, application: &Application) -> Result<Option<Standing>, VisitError> {
+        let slot = application.admission.slot;
+        let asked = self.ask.standing(self.target(slot)?).await;
+        let standing = asked.map_err(|error| VisitError::Call { slot, error })?;
+        Ok(Some(standing).filter(|standing| standing.spki_sha256 == application.admission.spki_sha256()))
     }
 
     /// An order for a beginning, unsigned: the applications of all slots' machines, checked.

@@ -442,6 +442,7 @@ impl Service for Fake {
             voters: Vec::new(),
             retired: state.retired,
             unvouched: None,
+            lacks: None,
             fault: None,
             equivocations: Vec::new(),
         }

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use hallmark_committee::member::ceremony::{Application, GenesisOrder, RecoveryOrder};
@@ -19,6 +20,8 @@ use crate::progress::say;
 
 /// The longest order that is read: 31 machines' evidence and collateral.
 const LONGEST: u64 = 64 << 20;
+/// Between two looks at a machine that is being admitted.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// A beginning
 #[derive(Args)]
@@ -66,18 +69,71 @@ pub(crate) struct Recover {
     submit: bool,
 }
 
-/// Signs for the machine that waits in a slot.
-pub(super) fn admit(committee: &Path, key: &Path) -> Result<(), Complaint> {
-    let Visit { visitor, runtime, .. } = Visit::open(committee)?;
-    let key = slot_key(key)?;
+/// An admission
+#[derive(Args)]
+#[command(after_help = "Examples:
+  mint committee admit committee.toml --key slot1.key
+  mint committee admit committee.toml --key slot1.key --wait 0   # signs, and does not look what becomes of it
+
+Do not stop another machine before this one counts: until then its slot is as good as empty.")]
+pub(crate) struct Admit {
+    /// committee.toml
+    committee: PathBuf,
+    /// The slot operator's key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// How long to wait until it counts, in votes and cosignatures. 0: not at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    wait: u64,
+}
+
+/// Signs for the machine that waits in a slot, and waits until it counts.
+pub(super) fn admit(options: &Admit) -> Result<(), Complaint> {
+    let Visit { visitor, runtime, .. } = Visit::open(&options.committee)?;
+    let key = slot_key(&options.key)?;
     let application = runtime.block_on(visitor.admit(&key)).map_err(|e| visit("nothing was signed", &e))?;
+    let slot = application.admission.slot;
     say(&format!(
-        "signed     slot {} epoch {} machine {}",
-        application.admission.slot,
+        "signed     slot {slot} epoch {} machine {}",
         application.epoch,
         hex::encode(application.admission.spki_sha256())
     ));
-    Ok(())
+    let begun = Instant::now();
+    let mut said = String::new();
+    while begun.elapsed().as_secs() < options.wait {
+        let standing = runtime.block_on(visitor.standing_of(&application));
+        match standing {
+            Ok(Some(standing)) if standing.counts() => {
+                let node = standing.node.map_or_else(String::new, |node| format!(" node {node}"));
+                say(&format!("admitted   slot {slot}{node}: it votes, and may cosign"));
+                return Ok(());
+            }
+            Ok(Some(standing)) => {
+                let now = super::status::phase(slot, &standing);
+                if now != said {
+                    say(&now);
+                    said = now;
+                }
+            }
+            Ok(None) => {
+                let what = format!("slot {slot} has another machine than was signed for");
+                let why = "it started again, with new keys";
+                return Err(Complaint::no("restarted", what, why, "sign for it: the same command again"));
+            }
+            // It may be busy: the time runs.
+            Err(error) => said = format!("silent: {error}"),
+        }
+        std::thread::sleep(LOOK);
+    }
+    if options.wait == 0 {
+        return Ok(());
+    }
+    Err(Complaint::unable(
+        "not-yet",
+        format!("slot {slot} does not count after {} s", options.wait),
+        said.trim(),
+        "the signature stands: `mint committee status` says how it goes on. Stop no other machine before it counts",
+    ))
 }
 
 /// Begins.

@@ -77,6 +77,7 @@ fn line(slot: u16, standing: Result<&Standing, &impl std::fmt::Display>) -> Stri
     if let Some(disk) = &standing.disk {
         add("disk", Some(format!("size {} cosigned {}", disk.found.size, disk.found.cosigned)));
     }
+    add("lacks", standing.lacks.clone());
     add("FAULT", standing.fault.clone());
     text
 }
@@ -89,6 +90,9 @@ pub(super) fn phase(slot: u16, standing: &Standing) -> String {
     }
     if let Some(node) = standing.node {
         text.push_str(&format!(" node {node}"));
+    }
+    if let Some(lacks) = &standing.lacks {
+        text.push_str(&format!(" lacks {lacks}"));
     }
     if let Some(fault) = &standing.fault {
         text.push_str(&format!(" FAULT {fault}"));

@@ -145,13 +145,13 @@ impl Committee {
         mint(&["committee", "admit"], &[&self.file, Path::new("--key"), &self.key(slot)])
     }
 
-    /// Whether that many slots have a member that knows a leader.
+    /// Whether that many slots have a member that counts: with one that does not, the next may not be killed.
     fn seated(&self, count: usize) -> Result<(), Complaint> {
         let _inside = self.runtime.enter();
         let file = CommitteeFile::read(&self.file).map_err(broken)?;
         let visitor = Visitor::open(&file).map_err(broken)?;
         let standings = self.runtime.block_on(visitor.standings());
-        let live = standings.values().filter(|s| s.as_ref().is_ok_and(Standing::is_live)).count();
+        let live = standings.values().filter(|s| s.as_ref().is_ok_and(Standing::counts)).count();
         if live == count { Ok(()) } else { Err(broken(format!("{live} of {count} members are in"))) }
     }
 
