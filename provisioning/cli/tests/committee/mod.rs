@@ -98,25 +98,8 @@ fn a_committee_whose_quorum_is_all_is_recovered_after_one_loss() {
         place.start(slot, &format!("member{slot}.toml"));
     }
     place.begin();
-    let at = place.http(0);
-    let key = place.mint(&["committee", "key", "--tickets", "client.key"]);
-    assert_eq!(key.code, 0, "{key:?}");
-    let submit = |nonce: &str| {
-        place.mint(&[
-            "committee",
-            "submit",
-            "committee.toml",
-            "--at",
-            &at,
-            "--key",
-            "client.key",
-            "--nonce",
-            nonce,
-            "pairs",
-            PUT,
-        ])
-    };
-    let first = submit("1");
+    place.client_key();
+    let first = place.submit("1", PUT);
     assert_eq!(first.code, 0, "{first:?}");
     place.kill(2);
     let recover = ["committee", "recover", "committee.toml", "--order", "order.json"];
@@ -126,6 +109,15 @@ fn a_committee_whose_quorum_is_all_is_recovered_after_one_loss() {
     let short = place.mint(&recover);
     assert!(short.code == 1 && short.err.contains("error: short"), "{short:?}");
     assert!(short.err.contains("stop those members and start them again"), "{short:?}");
+    // Nor is a machine let in that too few could witness.
+    place.start(2, "member2.toml");
+    place.until("slot 2 waits", |place| {
+        place.mint(&["committee", "status", "committee.toml"]).out.contains("unsigned")
+    });
+    let alone = place.admit("slot2.key");
+    assert!(alone.code == 1 && alone.err.contains("error: short"), "{alone:?}");
+    assert!(alone.err.contains("2 other members count, and 3 must sign"), "{alone:?}");
+    place.kill(2);
     for slot in [0, 1] {
         place.kill(slot);
     }
@@ -140,26 +132,40 @@ fn a_committee_whose_quorum_is_all_is_recovered_after_one_loss() {
     let recovered = place.mint(&words);
     assert!(recovered.code == 0 && recovered.out.contains("in epoch 1"), "{recovered:?}");
     place.until("all are in", |place| place.mint(&["committee", "status", "committee.toml"]).code == 0);
-    let submit = |nonce: &str| {
-        place.mint(&[
-            "committee",
-            "submit",
-            "committee.toml",
-            "--at",
-            &at,
-            "--key",
-            "client.key",
-            "--nonce",
-            nonce,
-            "pairs",
-            PUT,
-        ])
-    };
-    let second = submit("2");
+    let second = place.submit("2", PUT);
     assert!(second.code == 0 && second.out.contains("epoch 1"), "{second:?}");
-    let kept = submit("1");
+    let kept = place.submit("1", PUT);
     assert!(
         kept.code == 0 && kept.out.contains("committed  entry 10 of"),
         "what was acknowledged is there: {kept:?}"
     );
+}
+
+/// `admit` comes back when the machine counts: then, and not before, another may be stopped.
+#[test]
+fn an_admitted_machine_counts_when_admit_comes_back() {
+    let mut place = Place::simulated(&[]);
+    for slot in 0..3 {
+        place.start(slot, &format!("member{slot}.toml"));
+    }
+    place.begin();
+    place.client_key();
+    for (round, slot) in [1, 2, 0].into_iter().enumerate() {
+        place.kill(slot);
+        place.start(slot, &format!("member{slot}.toml"));
+        place.until("the machine waits for a signature", |place| {
+            place.mint(&["committee", "status", "committee.toml"]).out.contains("unsigned")
+        });
+        let admitted = place.admit(&format!("slot{slot}.key"));
+        assert_eq!(admitted.code, 0, "{admitted:?}");
+        assert!(admitted.out.contains("it votes, and may cosign"), "{admitted:?}");
+        // The next is killed at once in the next round.
+        if round == 2 {
+            let written = place.submit("1", PUT);
+            assert_eq!(written.code, 0, "{written:?}");
+        }
+    }
+    // Nobody waits there now.
+    let nothing = place.admit("slot0.key");
+    assert!(nothing.code == 2 && nothing.err.contains("nothing-pending"), "{nothing:?}");
 }

@@ -81,6 +81,25 @@ impl Place {
         });
     }
 
+    /// Signs for the machine that waits in a slot.
+    pub(super) fn admit(&self, key: &str) -> Said {
+        self.mint(&["committee", "admit", "committee.toml", "--key", key])
+    }
+
+    /// Makes `client.key`.
+    pub(super) fn client_key(&self) {
+        let key = self.mint(&["committee", "key", "--tickets", "client.key"]);
+        assert_eq!(key.code, 0, "{key:?}");
+    }
+
+    /// Submits one command of `client.key` by slot 0's member.
+    pub(super) fn submit(&self, nonce: &str, body: &str) -> Said {
+        let at = self.http(0);
+        let mut words = vec!["committee", "submit", "committee.toml", "--at", &at];
+        words.extend(["--key", "client.key", "--nonce", nonce, "pairs", body]);
+        self.mint(&words)
+    }
+
     pub(super) fn kill(&mut self, slot: usize) {
         let mut child = self.members.remove(&slot).unwrap();
         child.kill().unwrap();
