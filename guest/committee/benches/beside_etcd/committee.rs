@@ -113,6 +113,11 @@ impl System for Cluster {
         self.members.iter().map(|(process, _)| process.id()).collect()
     }
 
+    fn flushes(&self) -> Outcome<f64> {
+        let (_, leader) = self.members.first().ok_or("no members")?;
+        metrics::sum(*leader, &["hallmark_syncs_total"])
+    }
+
     fn writers(&self, clients: usize) -> BoxFuture<'_, Outcome<Vec<Box<dyn Writer>>>> {
         Box::pin(async move {
             if !self.members.first().is_some_and(|(_, leader)| is_leader(*leader)) {

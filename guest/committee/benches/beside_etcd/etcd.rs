@@ -110,6 +110,12 @@ impl System for Cluster {
         self.members.iter().map(|member| member.process.id()).collect()
     }
 
+    fn flushes(&self) -> Outcome<f64> {
+        let leader = self.members.first().ok_or("no members")?.client;
+        let log = "etcd_disk_wal_fsync_duration_seconds_count";
+        metrics::sum(leader, &[log, "etcd_disk_backend_commit_duration_seconds_count"])
+    }
+
     fn writers(&self, clients: usize) -> BoxFuture<'_, Outcome<Vec<Box<dyn Writer>>>> {
         Box::pin(async move {
             let leader = self.members.first().ok_or("no members")?.client;

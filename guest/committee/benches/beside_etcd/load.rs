@@ -18,6 +18,8 @@ pub(crate) trait System: Send + Sync {
     fn name(&self) -> &'static str;
     /// Its processes, the leader first.
     fn processes(&self) -> Vec<u32>;
+    /// How often the leader has asked its disk to be sure, by its own count.
+    fn flushes(&self) -> Outcome<f64>;
     /// As many writers, connected.
     fn writers(&self, clients: usize) -> BoxFuture<'_, Outcome<Vec<Box<dyn Writer>>>>;
 }
@@ -32,6 +34,8 @@ pub(crate) trait Writer: Send {
 pub(crate) struct Load {
     pub(crate) writes: u64,
     pub(crate) took: Duration,
+    /// The leader's flushes meanwhile.
+    flushes: f64,
     /// Sorted.
     latencies: Vec<Duration>,
 }
@@ -41,6 +45,7 @@ impl Load {
     pub(crate) async fn run(system: &dyn System, clients: usize, slice: Duration) -> Outcome<Self> {
         let writers = system.writers(clients).await?;
         let mut loops = JoinSet::new();
+        let before = system.flushes()?;
         let start = Instant::now();
         for (number, mut writer) in writers.into_iter().enumerate() {
             loops.spawn(async move {
@@ -62,7 +67,12 @@ impl Load {
         }
         let took = start.elapsed();
         latencies.sort_unstable();
-        Ok(Self { writes: latencies.len() as u64, took, latencies })
+        let flushes = system.flushes()? - before;
+        Ok(Self { writes: latencies.len() as u64, took, flushes, latencies })
+    }
+
+    pub(crate) fn flushes_a_write(&self) -> f64 {
+        self.flushes / self.writes as f64
     }
 
     pub(crate) fn per_second(&self) -> f64 {

@@ -8,7 +8,8 @@
 //! (the evidence is SIMULATED, so no quote's latency is in it; a quote is asked for at connection and re-attestation, not for a write).
 //!
 //! What is printed are medians over rounds in which the two took turns, and medians of the rounds' ratios: on a machine that does other work as well, the
-//! ratios are what means something. fsyncs are counted in a pass of their own, since counting slows down what is counted.
+//! ratios are what means something. Flushes a write are the leaders' own counts in these rounds; strace counts all processes' from outside in a pass of its own, in which both
+//! are much slower, and so gather less.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, clippy::cast_sign_loss)]

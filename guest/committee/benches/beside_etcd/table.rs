@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::load::Load;
 
-/// What one system did in one round: writes/s, p50, p99.
-type Row = [f64; 3];
+/// What one system did in one round: writes/s, p50, p99, flushes a write.
+type Row = [f64; 4];
 
 pub(crate) struct Table {
     names: Vec<&'static str>,
@@ -20,21 +20,22 @@ impl Table {
 
     pub(crate) fn add(&mut self, system: usize, clients: usize, load: &Load) {
         let rows = self.rows.entry(clients).or_insert_with(|| vec![Vec::new(); self.names.len()]);
-        rows[system].push([load.per_second(), load.percentile(0.5), load.percentile(0.99)]);
+        let (p50, p99) = (load.percentile(0.5), load.percentile(0.99));
+        rows[system].push([load.per_second(), p50, p99, load.flushes_a_write()]);
     }
 
     pub(crate) fn print(&self) {
         println!(
-            "clients  system        writes/s    p50 ms    p99 ms   least..most writes/s over the rounds"
+            "clients  system        writes/s    p50 ms    p99 ms  flushes a write (leader)   least..most writes/s over the rounds"
         );
         for (clients, systems) in &self.rows {
             for (name, rounds) in self.names.iter().zip(systems) {
                 let column = |which: usize| median(rounds.iter().map(|row| row[which]).collect());
                 let (least, most) =
                     rounds.iter().fold((f64::MAX, 0.0_f64), |(l, m), r| (l.min(r[0]), m.max(r[0])));
-                let [rate, p50, p99] = [0, 1, 2].map(column);
+                let [rate, p50, p99, flushes] = [0, 1, 2, 3].map(column);
                 println!(
-                    "{clients:>7}  {name:<10} {rate:>11.0} {p50:>9.2} {p99:>9.2}   {least:.0}..{most:.0}"
+                    "{clients:>7}  {name:<10} {rate:>11.0} {p50:>9.2} {p99:>9.2} {flushes:>25.3}   {least:.0}..{most:.0}"
                 );
             }
             if let ([first, second], [a, b]) = (self.names.as_slice(), systems.as_slice()) {

@@ -1,10 +1,14 @@
-//! Carries signatures to the leader as soon as there are any, and checkpoints from it.
+//! Carries signatures to the leader as soon as there are any, and checkpoints from it: at once where somebody waits for them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use hallmark_ledger::cosignature::SignedCheckpoint;
+use hallmark_ledger::hash::Hash;
 use hallmark_machine::Machine;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::beat::Listener;
 use super::shared::Shared;
@@ -52,8 +56,11 @@ pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: Lis
 
 async fn call<M: Machine>(shared: &Shared<M>, to: NodeId, request: PeerRequest) -> bool {
     let Some(node) = shared.reach(to) else { return false };
-    let answer = shared.peers.call(to, &node, request, shared.timing.call).await;
-    matches!(answer, Ok(PeerResponse::Done))
+    deliver(shared, to, &node, request).await
+}
+
+async fn deliver<M: Machine>(shared: &Shared<M>, to: NodeId, node: &Node, request: PeerRequest) -> bool {
+    matches!(shared.peers.call(to, node, request, shared.timing.call).await, Ok(PeerResponse::Done))
 }
 
 /// Keeps one task a follower that sends it the last checkpoint while this member leads.
@@ -84,35 +91,67 @@ pub(crate) async fn checkpoints<M: Machine>(shared: Arc<Shared<M>>, mut beat: Li
     tasks.into_values().for_each(|task| task.abort());
 }
 
+/// Between checkpoints for a follower that waits for none: each costs it as many verifications as there are signatures.
+const UNHURRIED: Duration = Duration::from_millis(20);
+/// How long a follower that passed a proposal on is taken to wait for what comes of it.
+const HURRIED: Duration = Duration::from_secs(2);
+
+impl<M: Machine> Shared<M> {
+    /// A follower's client waits for a checkpoint.
+    pub(crate) fn hurry(&self, to: NodeId) {
+        let mut hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        hurried.retain(|_, at| at.elapsed() < HURRIED);
+        hurried.insert(to, Instant::now());
+    }
+
+    fn is_hurried(&self, to: NodeId) -> bool {
+        let hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
+        hurried.get(&to).is_some_and(|at| at.elapsed() < HURRIED)
+    }
+}
+
+/// What a follower was sent last.
+struct Sent {
+    /// Under another leader it may have missed what this one sent before.
+    term: u64,
+    size: u64,
+    roster: Hash,
+    at: Instant,
+}
+
+impl Sent {
+    /// How long this one may wait yet, if it is not for a later one to take its place at once.
+    fn rest(&self, term: u64, signed: &SignedCheckpoint) -> Option<Duration> {
+        // Nobody signs beyond a change of the roster without the quorum's checkpoint on it.
+        let same = self.term == term && self.roster == signed.checkpoint().roster;
+        UNHURRIED.checked_sub(self.at.elapsed()).filter(|_| same)
+    }
+}
+
 async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: NodeId, reach: Node) {
-    // Under another leader the follower may have missed what this one sent before.
-    let mut sent: (u64, u64) = (0, 0);
-    loop {
+    let mut last: Option<Sent> = None;
+    while !shared.is_stopped() {
         beat.look();
-        let term = shared.leads();
-        let signed = shared.published.borrow().clone();
-        if let (Some(term), Some(signed)) = (term, signed) {
-            let due = (term, signed.checkpoint().size);
-            if due != sent {
-                let request = PeerRequest::Checkpoint(signed.note().as_bytes().to_vec());
-                let ok = matches!(
-                    shared.peers.call(to, &reach, request, shared.timing.call).await,
-                    Ok(PeerResponse::Done)
-                );
-                if ok {
-                    sent = due;
-                } else {
-                    tokio::time::sleep(shared.timing.retry).await;
-                }
-                if shared.is_stopped() {
-                    return;
-                }
-                continue;
-            }
+        let (term, signed) = (shared.leads(), shared.published.borrow().clone());
+        let due = term.zip(signed).filter(|(term, signed)| {
+            last.as_ref().is_none_or(|last| (last.term, last.size) != (*term, signed.checkpoint().size))
+        });
+        let Some((term, signed)) = due else {
+            beat.changed().await;
+            continue;
+        };
+        let rest = last.as_ref().and_then(|last| last.rest(term, &signed));
+        if let Some(rest) = rest.filter(|_| !shared.is_hurried(to)) {
+            let _ = tokio::time::timeout(rest, beat.changed()).await;
+            continue;
         }
-        beat.changed().await;
-        if shared.is_stopped() {
-            return;
+        let at = Instant::now();
+        let request = PeerRequest::Checkpoint(signed.note().as_bytes().to_vec());
+        if deliver(&shared, to, &reach, request).await {
+            let checkpoint = signed.checkpoint();
+            last = Some(Sent { term, size: checkpoint.size, roster: checkpoint.roster, at });
+        } else {
+            tokio::time::sleep(shared.timing.retry).await;
         }
     }
 }

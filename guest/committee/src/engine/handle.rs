@@ -219,7 +219,7 @@ impl<M: Machine> Engine<M> {
     /// Another member's proposals. What is in them is checked where they are applied.
     fn take_proposals(&self, standing: Standing, proposals: Vec<Proposal>) -> PeerResponse {
         let shared = &self.0;
-        let Standing::Node(_) = standing else { return refused("not a member of this epoch") };
+        let Standing::Node(node) = standing else { return refused("not a member of this epoch") };
         let Some(term) = shared.leads() else {
             let leader = shared.leader();
             let leader = leader.and_then(|id| shared.reach(id).map(|node: Node| (id, node)));
@@ -237,6 +237,7 @@ impl<M: Machine> Engine<M> {
             }
             let _ = shared.queue.send(proposal);
         }
+        shared.hurry(node);
         PeerResponse::Queued { term }
     }
 }

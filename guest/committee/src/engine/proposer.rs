@@ -1,25 +1,27 @@
 //! Turns a queue of proposals into Raft entries.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hallmark_machine::Machine;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::shared::{Shared, count};
 use super::{Limits, SubmitError};
 use crate::raft::Batch;
 use crate::state::{Proposal, ProposalId};
 
-/// How long a proposal waits for others at most, while an entry is under way.
+/// How long a proposal waits for others at most.
 const LINGER: Duration = Duration::from_millis(5);
 
-/// Runs until the engine stops. An entry costs every member a flush, signatures and messages, whatever is in it: so what comes while one is under way gathers
-/// for the next, unless it fills one by itself or has waited long enough.
+/// Runs until the engine stops. An entry costs every member a flush, signatures and messages, whatever is in it: so what comes while one is under way gathers for
+/// the next; and since those who were just answered are likely to ask again at once, it also waits for as many as were there when the last one came back. A lone
+/// client waits for nobody.
 pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>, mut queue: mpsc::UnboundedReceiver<Proposal>) {
     let most = u32::try_from(shared.limits.in_flight).unwrap_or(u32::MAX).clamp(1, 1024);
     let slots = Arc::new(Semaphore::new(most as usize));
+    let crowd = Arc::new(Crowd::default());
     let mut held = None;
     loop {
         let first = match held.take() {
@@ -37,10 +39,15 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>, mut queue: mpsc::Unb
                 held = gathering.add(next);
                 continue;
             }
+            crowd.gathered.store(gathering.batch.len(), Ordering::Release);
+            let idle = slots.available_permits() == most as usize;
+            if idle && gathering.batch.len() >= crowd.expected.load(Ordering::Acquire) {
+                break;
+            }
             tokio::select! {
                 biased;
-                // Nothing is under way.
-                all = slots.acquire_many(most) => { drop(all); break }
+                // Nothing is under way any more.
+                all = slots.acquire_many(most), if !idle => drop(all),
                 () = &mut linger => break,
                 next = queue.recv() => match next {
                     Some(next) => held = gathering.add(next),
@@ -52,7 +59,40 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>, mut queue: mpsc::Unb
         if shared.is_stopped() {
             return;
         }
-        propose(&shared, &gathering.batch, slot).await;
+        let flight = Flight::begin(&crowd, gathering.batch.len(), slot);
+        propose(&shared, &gathering.batch, flight).await;
+    }
+}
+
+/// How many proposals there are at a time.
+#[derive(Default)]
+struct Crowd {
+    flying: AtomicUsize,
+    gathered: AtomicUsize,
+    /// How many there were when the last entry came back.
+    expected: AtomicUsize,
+}
+
+/// An entry under way.
+struct Flight {
+    crowd: Arc<Crowd>,
+    proposals: usize,
+    _slot: OwnedSemaphorePermit,
+}
+
+impl Flight {
+    fn begin(crowd: &Arc<Crowd>, proposals: usize, slot: OwnedSemaphorePermit) -> Self {
+        crowd.gathered.store(0, Ordering::Release);
+        crowd.flying.fetch_add(proposals, Ordering::AcqRel);
+        Self { crowd: Arc::clone(crowd), proposals, _slot: slot }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let flying = self.crowd.flying.fetch_sub(self.proposals, Ordering::AcqRel);
+        let there = flying.saturating_add(self.crowd.gathered.load(Ordering::Acquire));
+        self.crowd.expected.store(there, Ordering::Release);
     }
 }
 
@@ -98,11 +138,7 @@ fn last_of_batch(proposal: Option<&Proposal>) -> bool {
     )
 }
 
-async fn propose<M: Machine>(
-    shared: &Arc<Shared<M>>,
-    proposals: &[Proposal],
-    slot: tokio::sync::OwnedSemaphorePermit,
-) {
+async fn propose<M: Machine>(shared: &Arc<Shared<M>>, proposals: &[Proposal], flight: Flight) {
     let ids: Vec<ProposalId> = proposals.iter().map(Proposal::id).collect();
     let fail = |error: &SubmitError| {
         let mut inner = shared.lock();
@@ -136,7 +172,7 @@ async fn propose<M: Machine>(
         if matches!(result, Ok(Ok(_))) {
             shared.signed_as_applied().await;
         }
-        drop(slot);
+        drop(flight);
         if !matches!(result, Ok(Ok(_))) {
             // Not led any more, or cut off: whether it was ordered is not known here. Those who wait learn it from the entries that follow.
             if asks {
@@ -161,4 +197,35 @@ impl<M: Machine> Shared<M> {
 /// Whether one of them is ordered by the leader on its own account, and again where it was lost.
 fn asks(proposals: &[Proposal]) -> bool {
     proposals.iter().any(|proposal| matches!(proposal, Proposal::Snapshot | Proposal::Found(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn as_many_are_expected_as_were_there_when_an_entry_came_back() {
+        let (crowd, slots) = (Arc::new(Crowd::default()), Arc::new(Semaphore::new(8)));
+        let begin = async |proposals| {
+            let slot = Arc::clone(&slots).acquire_owned().await.unwrap_or_else(|_| unreachable!());
+            Flight::begin(&crowd, proposals, slot)
+        };
+        let expected = || crowd.expected.load(Ordering::Acquire);
+        assert_eq!(expected(), 0, "the first waits for nobody");
+        drop(begin(1).await);
+        assert_eq!(expected(), 1, "nor does a lone client");
+
+        let flight = begin(8).await;
+        crowd.gathered.store(7, Ordering::Release);
+        drop(flight);
+        assert_eq!(expected(), 15);
+
+        let (first, second) = (begin(8).await, begin(4).await);
+        drop(second);
+        assert_eq!(expected(), 12);
+        crowd.gathered.store(3, Ordering::Release);
+        drop(first);
+        assert_eq!(expected(), 11);
+        assert_eq!((slots.available_permits(), crowd.flying.load(Ordering::Acquire)), (8, 0));
+    }
 }

@@ -1,5 +1,6 @@
 //! What the parts of an engine share.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared<M> {
     pub(crate) offered: Notify,
     pub(crate) stopped: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// When each follower last passed a proposal on.
+    pub(crate) hurried: Mutex<BTreeMap<NodeId, tokio::time::Instant>>,
     /// Machines ahead of this member's state. Never locked while waiting for `inner`.
     pub(crate) vouched: Mutex<Vouched>,
     /// What the epoch must begin with, where this member knows it.

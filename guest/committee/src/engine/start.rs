@@ -195,6 +195,7 @@ impl<M: Machine> Shared<M> {
             offered: Notify::new(),
             stopped: watch::Sender::new(false),
             tally: Tally::default(),
+            hurried: Mutex::default(),
             vouched: Mutex::default(),
             founding: parts.founding,
             founders: parts.founders,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fs, io};
 
-use hallmark_committee::{DiskState, Fault, Founding, Outcome, Storage, SubmitError};
+use hallmark_committee::{DiskState, Fault, Founding, Outcome, Receipt, Storage, SubmitError};
 use hallmark_ledger::checkpoint;
 use hallmark_ledger::note::Signer;
 use hallmark_ledger::system::{Candidate, Recovery};
@@ -198,16 +198,22 @@ fn switched(full: &Arc<AtomicBool>) -> Storage {
     })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn full_disks_wait_for_room_and_go_on() {
+/// A group of three on this storage, its leader, and a write that all of them know a quorum signed.
+async fn written(storage: Storage) -> (Group, Vec<Member>, usize, Receipt) {
     let mut group = Group::new(3, 2);
-    let full = Arc::new(AtomicBool::new(false));
-    group.storage = switched(&full).by_a_thread();
+    group.storage = storage;
     let members = group.genesis().await;
     let at = leader(&members).await;
     let receipt = members[at].put(1, 1, "a").await.unwrap();
     let end = receipt.outcome.end();
     eventually("all know it signed", || members.iter().all(|m| m.engine.status().cosigned == end)).await;
+    (group, members, at, receipt)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn full_disks_wait_for_room_and_go_on() {
+    let full = Arc::new(AtomicBool::new(false));
+    let (group, members, at, receipt) = written(switched(&full).by_a_thread()).await;
     full.store(true, Ordering::Relaxed);
     let engine = members[at].engine.clone();
     let waits = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });
@@ -238,12 +244,8 @@ async fn full_disks_wait_for_room_and_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_with_a_full_disk_stops_with_what_it_has() {
-    let mut group = Group::new(3, 2);
     let full = Arc::new(AtomicBool::new(false));
-    group.storage = switched(&full).by_a_thread();
-    let members = group.genesis().await;
-    let at = leader(&members).await;
-    members[at].put(1, 1, "a").await.unwrap();
+    let (group, members, at, _) = written(switched(&full).by_a_thread()).await;
     full.store(true, Ordering::Relaxed);
     let engine = members[at].engine.clone();
     let waits = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });
@@ -255,15 +257,9 @@ async fn a_member_with_a_full_disk_stops_with_what_it_has() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failed_disks_refuse_writes_and_reads_go_on() {
-    let mut group = Group::new(3, 2);
     let full = Arc::new(AtomicBool::new(false));
     // Written at once by whoever appends: nobody may wait there, and the first failure is the last.
-    group.storage = switched(&full);
-    let members = group.genesis().await;
-    let at = leader(&members).await;
-    let receipt = members[at].put(1, 1, "a").await.unwrap();
-    let end = receipt.outcome.end();
-    eventually("all know it signed", || members.iter().all(|m| m.engine.status().cosigned == end)).await;
+    let (_group, members, at, receipt) = written(switched(&full)).await;
     full.store(true, Ordering::Relaxed);
     let engine = members[at].engine.clone();
     let unclear = tokio::spawn(async move { engine.submit(super::group::put(1, 2, "b")).await });

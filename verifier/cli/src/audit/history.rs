@@ -210,7 +210,8 @@ impl Audit<'_> {
             Obligation::Retired { index, effective_at, replacement } => {
                 let then =
                     replacement.map_or_else(|| "nobody follows".to_owned(), |id| format!("{id} follows"));
-                self.counts.retired = Some(format!("entry {index}, effective at {effective_at}; {then}"));
+                self.counts.retired =
+                    Some(format!("entry {index}, effective at {effective_at} ms since 1970; {then}"));
             }
             // What a later version of the ledger leaves to check, and this program does not know.
             _ => self
