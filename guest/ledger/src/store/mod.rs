@@ -44,6 +44,8 @@ pub struct LogDir {
     tiles: Tiles,
     /// The partial bundle, in a bundle's form.
     partial: Vec<u8>,
+    /// The last full bundle since the folder was opened, and its number: who reads what was just written asks for its end as well.
+    former: (u64, Vec<u8>),
     tail: Option<Tail>,
     /// Size under the last checkpoint that was set.
     covered: u64,
@@ -183,6 +185,8 @@ impl LogDir {
                     self.tiles.keep(level, place.index(), &row);
                 }
             }
+            self.former.0 = bundle;
+            std::mem::swap(&mut self.former.1, &mut self.partial);
             self.partial.clear();
             records.clear();
             fresh_tail = true;
@@ -206,6 +210,7 @@ impl LogDir {
             self.tail = loaded.tail(&self.folder).ok();
             self.tiles = Tiles::new(loaded.edge);
             self.partial = loaded.partial;
+            self.former.1.clear();
         }
     }
 
@@ -335,6 +340,7 @@ impl LogDir {
         self.tail = Some(loaded.tail(&self.folder).map_err(failed(&path))?);
         self.tiles = Tiles::new(loaded.edge);
         self.partial = loaded.partial;
+        self.former.1.clear();
         self.unflushed = self.unflushed.min(bundles);
         // Leftovers are overwritten before they count; a reader of the folder should not see them either.
         for index in bundles..old {

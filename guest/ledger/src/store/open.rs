@@ -70,6 +70,7 @@ impl LogDir {
             files,
             tiles: Tiles::new(loaded.edge),
             partial: loaded.partial,
+            former: (0, Vec::new()),
             tail,
             covered,
             checkpoint,

@@ -70,14 +70,21 @@ fn next(bytes: &[u8]) -> Option<(&[u8], Hash, &[u8])> {
     Some((entry, Hash(*leaf), rest))
 }
 
+fn exchange(fresh: &Path, old: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    // There is no old one the first time, and some file systems cannot exchange.
+    renameat_with(CWD, fresh, CWD, old, RenameFlags::EXCHANGE).or_else(|_| fs::rename(fresh, old))
+}
+
 impl Tail {
-    /// A new file in place of the old one, at once or not at all.
+    /// Another file in place of the old one, at once or not at all. The old one stays as `tail.new`, to be written over the next time: a bundle a file to make and
+    /// one to remove costs more than all else here (ext4 without a journal looks at every inode that was freed in the last 35 s).
     pub(super) fn replace(folder: &Path, bundles: u64, records: &[u8]) -> io::Result<Self> {
         let fresh = folder.join("tail.new");
         let bytes = [&MAGIC[..], &bundles.to_le_bytes(), records].concat();
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&fresh)?;
         file.write_all(&bytes)?;
-        fs::rename(&fresh, folder.join(NAME))?;
+        exchange(&fresh, &folder.join(NAME))?;
         Ok(Self { file, length: u64::try_from(bytes.len()).unwrap_or(u64::MAX) })
     }
 
