@@ -124,7 +124,8 @@ impl Sent {
     fn rest(&self, term: u64, signed: &SignedCheckpoint) -> Option<Duration> {
         // Nobody signs beyond a change of the roster without the quorum's checkpoint on it.
         let same = self.term == term && self.roster == signed.checkpoint().roster;
-        UNHURRIED.checked_sub(self.at.elapsed()).filter(|_| same)
+        // Nothing left is no rest: where time stands still, waiting for no time would go on for ever.
+        UNHURRIED.checked_sub(self.at.elapsed()).filter(|rest| same && !rest.is_zero())
     }
 }
 
