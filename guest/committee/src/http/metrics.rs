@@ -169,8 +169,8 @@ impl Metrics {
             ),
             (
                 "hallmark_counts",
-                "1 where this member votes and may cosign; 0 while it still joins.",
-                u64::from(status.lacks.is_none()),
+                "1 where this member votes and may cosign; 0 while it joins, and after a fault.",
+                u64::from(status.lacks.is_none() && status.fault.is_none()),
             ),
             (
                 "hallmark_disk_full",

@@ -77,8 +77,8 @@ fn exchange(fresh: &Path, old: &Path) -> io::Result<()> {
 }
 
 impl Tail {
-    /// Another file in place of the old one, at once or not at all. The old one stays as `tail.new`, to be written over the next time: a bundle a file to make and
-    /// one to remove costs more than all else here (ext4 without a journal looks at every inode that was freed in the last 35 s).
+    /// Another file in place of the old one, at once or not at all. The old one stays as `tail.new`, to be written over the next time: making
+    /// one and removing one for each bundle is slow where ext4 has no journal and passes over the inodes that were freed a moment ago.
     pub(super) fn replace(folder: &Path, bundles: u64, records: &[u8]) -> io::Result<Self> {
         let fresh = folder.join("tail.new");
         let bytes = [&MAGIC[..], &bundles.to_le_bytes(), records].concat();
