@@ -30,6 +30,16 @@ struct Switch {
     made: std::sync::atomic::AtomicUsize,
 }
 
+/// Proves itself once for each unit it is given, and waits for the next.
+struct Rationed(Arc<dyn Prover>, std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Prover for Rationed {
+    fn evidence(&self, report_data: &[u8; 64]) -> Result<Vec<u8>, ProverError> {
+        self.1.lock().unwrap().recv().map_err(|error| ProverError::Other(error.to_string()))?;
+        self.0.evidence(report_data)
+    }
+}
+
 impl Switch {
     fn new() -> Arc<Self> {
         Arc::new(Self { prover: honest_td(), off: AtomicBool::new(false), made: Default::default() })
@@ -259,8 +269,16 @@ async fn a_caller_can_ask_at_once() {
 
 /// A member by hand on this side of an open channel, and the endpoint that reads it.
 async fn by_hand(role: Role) -> (World, Rascal<DuplexStream>, Greeted, JoinHandle<std::io::Result<usize>>) {
+    by_hand_with(role, honest_td()).await
+}
+
+/// The same, where this is what the channel proves itself with.
+async fn by_hand_with(
+    role: Role,
+    prover: Arc<dyn Prover>,
+) -> (World, Rascal<DuplexStream>, Greeted, JoinHandle<std::io::Result<usize>>) {
     let world = World::new();
-    let endpoint = world.server().with_renewal(rules());
+    let endpoint = world.member(Hello::member(GROUP, 0, 10), prover).with_renewal(rules());
     let (near, far) = duplex(1 << 20);
     let opening = tokio::spawn(async move {
         match role {
@@ -373,12 +391,16 @@ async fn challenges_out_of_turn_are_refused() {
     let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(CHALLENGE, &challenge(2)).await;
     assert_eq!(ended(reader).await, "frame-malformed");
-    // Two at once.
-    let (_world, mut rascal, _, reader) = by_hand(Role::Client).await;
+    // One before the last is answered: its proof takes as long as this test does.
+    let (ration, rations) = std::sync::mpsc::channel();
+    ration.send(()).unwrap();
+    let slow = Arc::new(Rationed(honest_td(), rations.into()));
+    let (_world, mut rascal, _, reader) = by_hand_with(Role::Client, slow).await;
     rascal
         .raw(&[&[CHALLENGE, 0, 0, 40][..], &challenge(1), &[CHALLENGE, 0, 0, 40], &challenge(2)].concat())
         .await;
     assert_eq!(ended(reader).await, "frame-out-of-order");
+    drop(ration);
     // Too soon after the last: quotes are not to be had for the asking.
     let (world, mut rascal, _, reader) = by_hand(Role::Client).await;
     rascal.send(CHALLENGE, &challenge(1)).await;
