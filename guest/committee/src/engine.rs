@@ -13,6 +13,7 @@ mod clock;
 mod config;
 mod cosigning;
 mod couriers;
+mod following;
 mod handle;
 mod membership;
 mod ordered;
@@ -31,7 +32,8 @@ pub use clock::{Clock, SystemClock};
 pub use config::{EngineConfig, Limits, MemberKeys, Start, Timing};
 pub use cosigning::Signed;
 pub use peers::{
-    Caller, Description, Freshness, Node, NodeId, PeerError, PeerRequest, PeerResponse, Peers, Welcome,
+    Appended, Caller, Description, Freshness, Node, NodeId, PeerError, PeerRequest, PeerResponse, Peers,
+    Welcome,
 };
 pub use start::StartError;
 pub use status::{Counters, Fault, Lacks, Role, Status};
@@ -48,6 +50,7 @@ use tokio::sync::watch;
 
 #[cfg(test)]
 pub(crate) use adapter::Adapter;
+pub(crate) use handle::MAX_SIGNATURES;
 pub(crate) use shared::Shared;
 
 /// An admission that was ordered and cosigned.

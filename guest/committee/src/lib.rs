@@ -22,9 +22,10 @@ pub mod store;
 pub mod transport;
 
 pub use engine::{
-    Admission, Caller, Clock, Counters, Description, Engine, EngineConfig, Fate, Fault, Freshness, Lacks,
-    Limits, MemberKeys, Node, NodeId, Outcome, PeerError, PeerRequest, PeerResponse, Peers, Receipt, Role,
-    Signed, Start, StartError, Status, Submission, SubmitError, SystemClock, Timing, Welcome, command_hash,
+    Admission, Appended, Caller, Clock, Counters, Description, Engine, EngineConfig, Fate, Fault, Freshness,
+    Lacks, Limits, MemberKeys, Node, NodeId, Outcome, PeerError, PeerRequest, PeerResponse, Peers, Receipt,
+    Role, Signed, Start, StartError, Status, Submission, SubmitError, SystemClock, Timing, Welcome,
+    command_hash,
 };
 pub use raft::seed_thread;
 pub use state::{Admitting, Founding, Proposal};

@@ -14,7 +14,7 @@ use super::beat::Listener;
 use super::shared::Shared;
 use super::{Node, NodeId, PeerRequest, PeerResponse};
 
-/// Sends this member's signatures to the leader. One request at a time: what is signed meanwhile goes together in the next.
+/// Sends this member's signatures to the leader, but for those that go with its answers. One request at a time: what is signed meanwhile goes together in the next.
 pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener) {
     let mut sent: (Option<NodeId>, u64) = (None, 0);
     loop {
@@ -37,6 +37,13 @@ pub(crate) async fn signatures<M: Machine>(shared: Arc<Shared<M>>, mut beat: Lis
         let after = sent.1.max(shared.lock().cosigning.size());
         let signed = shared.own_signatures(after);
         if let (Some(leader), Some(last)) = (leader, signed.last().map(|signed| signed.size)) {
+            if let Some(rest) = shared.leaves_to_answer(leader, last) {
+                let _ = tokio::time::timeout(rest, beat.changed()).await;
+                if shared.is_stopped() {
+                    return;
+                }
+                continue;
+            }
             if call(&shared, leader, PeerRequest::Cosigned(signed)).await {
                 sent.1 = last;
             } else {

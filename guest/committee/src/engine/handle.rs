@@ -12,8 +12,8 @@ use crate::state::Proposal;
 
 /// Most bytes of leaves in one answer, but for a single one.
 const ENTRIES_BYTES: usize = 1 << 20;
-/// Most signatures in one request.
-const MAX_SIGNATURES: usize = 1024;
+/// Most signatures in one message.
+pub(crate) const MAX_SIGNATURES: usize = 1024;
 
 /// What a caller's key says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,10 +198,7 @@ impl<M: Machine> Engine<M> {
         };
         let other = || refused("speaks for another node");
         match request {
-            PeerRequest::Append(request) if speaks(&request.vote) => raft
-                .append_entries(request)
-                .await
-                .map_or_else(|e| refused(e.to_string()), PeerResponse::Append),
+            PeerRequest::Append(request) if speaks(&request.vote) => self.0.follow(raft, request).await,
             PeerRequest::Vote(request) if speaks(&request.vote) => {
                 raft.vote(request).await.map_or_else(|e| refused(e.to_string()), PeerResponse::Vote)
             }

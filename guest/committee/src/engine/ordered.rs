@@ -235,6 +235,7 @@ impl<M: Machine> Shared<M> {
     /// After the tree grew: signs, and looks at what came early.
     pub(crate) fn after_boundary(&self) {
         self.sign();
+        self.moved.strike();
         let (early, note) = {
             let mut inner = self.lock();
             let size = inner.state.size();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{SubmitError, cosigning::Signed};
-use crate::raft::Types;
+use crate::raft::{LogId, Types};
 use crate::state::{Admitting, Proposal};
 
 /// A member of one epoch: the index of its admission entry in the ledger.
@@ -114,7 +114,7 @@ impl PeerRequest {
 #[non_exhaustive]
 pub enum PeerResponse {
     /// To [`PeerRequest::Append`].
-    Append(AppendEntriesResponse<NodeId>),
+    Append(Appended),
     /// To [`PeerRequest::Vote`].
     Vote(VoteResponse<NodeId>),
     /// To [`PeerRequest::Snapshot`].
@@ -151,6 +151,17 @@ pub enum PeerResponse {
         /// Why, in words.
         why: String,
     },
+}
+
+/// What a follower made of its leader's entries.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Appended {
+    /// Raft's answer.
+    pub answer: AppendEntriesResponse<NodeId>,
+    /// Up to where the follower knows by itself that the log is committed, where it does.
+    pub committed: Option<LogId>,
+    /// Its signatures, as in [`PeerRequest::Cosigned`]: those that it did not send before.
+    pub signed: Vec<Signed>,
 }
 
 /// What the committee is now, as one member sees it. Nothing here is to be believed without its proof.

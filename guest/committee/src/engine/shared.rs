@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::beat::Beat;
 use super::book::Book;
 use super::cosigning::{Boundary, Cosigning};
+use super::following::Carrying;
 use super::vouching::Vouched;
 use super::waiting::Waiting;
 use super::{Clock, Counters, Fault, Lacks, Limits, MemberKeys, Node, NodeId, Peers, Timing};
@@ -58,6 +59,9 @@ pub(crate) struct Shared<M> {
     pub(crate) offered: Notify,
     pub(crate) stopped: watch::Sender<bool>,
     pub(crate) tally: Tally,
+    /// Changes whenever entries were applied or came to the disk.
+    pub(crate) moved: Beat,
+    pub(crate) carrying: Mutex<Carrying>,
     /// When each follower last passed a proposal on.
     pub(crate) hurried: Mutex<BTreeMap<NodeId, tokio::time::Instant>>,
     /// Machines ahead of this member's state. Never locked while waiting for `inner`.

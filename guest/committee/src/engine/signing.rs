@@ -24,7 +24,7 @@ impl<M: Machine> Shared<M> {
             let why = error.to_string();
             self.fault(&mut inner, Fault::Storage { why });
         }
-        if inner.fault.is_some() || !inner.cosigning.cleared || inner.cosigning.held.is_some() {
+        if !inner.may_sign() {
             return;
         }
         let Ok(member) = self.seated(&inner) else { return };
@@ -225,9 +225,10 @@ impl<M: Machine> Shared<M> {
         if let Some(error) = failed {
             let mut inner = self.lock();
             self.fault(&mut inner, Fault::Storage { why: error.to_string() });
-            return;
+        } else {
+            self.sign();
         }
-        self.sign();
+        self.moved.strike();
     }
 }
 

@@ -128,7 +128,8 @@ impl<M: Machine> Engine<M> {
             founds: begin.founds,
         };
         let shared = Arc::new(Shared::<M>::of_parts(config, Arc::clone(&peers), parts));
-        let network = Network::new(peers, shared.timing.retry);
+        let taker = Arc::clone(&shared);
+        let network = Network::new(peers, &shared.timing, move |signed| taker.take_signatures(signed));
         let raft =
             Raft::new(shared.node, settings, network, shared.log.clone(), Adapter(Arc::clone(&shared)))
                 .await
@@ -195,6 +196,8 @@ impl<M: Machine> Shared<M> {
             offered: Notify::new(),
             stopped: watch::Sender::new(false),
             tally: Tally::default(),
+            moved: super::beat::Beat::default(),
+            carrying: Mutex::default(),
             hurried: Mutex::default(),
             vouched: Mutex::default(),
             founding: parts.founding,

@@ -6,7 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openraft::storage::{LogFlushed, RaftLogStorage};
-use openraft::{LogState, RaftLogReader, StorageError, Vote};
+use openraft::{EntryPayload, LogState, RaftLogReader, StorageError, Vote};
 
 use super::{Command, Writer};
 use crate::engine::NodeId;
@@ -24,6 +24,8 @@ struct Memory {
     /// By index, with the number of the command that writes it.
     entries: BTreeMap<u64, (Entry, u64)>,
     purged: Option<LogId>,
+    /// The last index that ever held a change of the configuration.
+    configured: Option<u64>,
     vote: Option<Vote<NodeId>>,
 }
 
@@ -40,6 +42,11 @@ impl LogStore {
         self.lock().entries.get(&index).map_or(0, |(_, number)| *number)
     }
 
+    /// The last index at which there is a change of the configuration; none is behind it, and there was one where it says so.
+    pub(crate) fn configured(&self) -> Option<u64> {
+        self.lock().configured
+    }
+
     fn lock(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,7 +54,7 @@ impl LogStore {
 
 fn bytes(entry: &Entry) -> usize {
     match &entry.payload {
-        openraft::EntryPayload::Normal(batch) => batch.len() + 64,
+        EntryPayload::Normal(batch) => batch.len() + 64,
         _ => 1024,
     }
 }
@@ -118,6 +125,8 @@ impl RaftLogStorage<Types> for LogStore {
             // One lock over both, so that commands are numbered in the order of the log.
             let mut memory = self.lock();
             let number = self.writer.send(Command::Append(entries.clone()));
+            let changes = entries.iter().filter(|entry| matches!(entry.payload, EntryPayload::Membership(_)));
+            memory.configured = memory.configured.max(changes.map(|entry| entry.log_id.index).max());
             memory.entries.extend(entries.into_iter().map(|entry| (entry.log_id.index, (entry, number))));
         }
         // Not the disk's word: see this module's parent for why Raft needs none.

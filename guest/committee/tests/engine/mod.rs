@@ -4,6 +4,7 @@
 mod commits;
 mod damage;
 mod endorsements;
+mod following;
 mod governance;
 mod group;
 mod matrix;

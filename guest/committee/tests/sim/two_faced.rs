@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use hallmark_committee::{
-    Caller, Engine, EngineConfig, Fault, MemberKeys, Node, NodeId, PeerError, PeerRequest, PeerResponse,
-    Peers, Receipt, Signed, Start, Submission, seed_thread,
+    Appended, Caller, Engine, EngineConfig, Fault, MemberKeys, Node, NodeId, PeerError, PeerRequest,
+    PeerResponse, Peers, Receipt, Signed, Start, Submission, seed_thread,
 };
 use hallmark_ledger::cosignature::{Keys, SignedCheckpoint};
 use hallmark_ledger::hash::Hash;
@@ -57,8 +57,8 @@ impl Wires {
     }
 
     /// Signatures that a request carries. A leader's own stand in its checkpoints.
-    fn overhear(&self, from: Id, request: &PeerRequest) {
-        if let ((1.., _), PeerRequest::Cosigned(signatures)) = (from, request) {
+    fn overhear(&self, from: Id, signatures: &[Signed]) {
+        if from.0 > 0 {
             let mut signed = self.signed.lock().unwrap();
             signed.extend(signatures.iter().map(|Signed { size, root, .. }| (from.0, *size, *root)));
         }
@@ -73,7 +73,8 @@ impl Wires {
                 last_log_id: ask.last_log_id,
             })),
             PeerRequest::Append(_) if self.lies && from.0 == 0 => {
-                Some(PeerResponse::Append(AppendEntriesResponse::Success))
+                let answer = AppendEntriesResponse::Success;
+                Some(PeerResponse::Append(Appended { answer, committed: None, signed: Vec::new() }))
             }
             _ => None,
         }
@@ -112,12 +113,17 @@ impl Peers for Link {
                 return self.wires.pretend(self.from, request).ok_or_else(nobody);
             };
             let engine = self.wires.engines.lock().unwrap().get(&to).cloned().ok_or_else(nobody)?;
-            self.wires.overhear(self.from, &request);
+            if let PeerRequest::Cosigned(signatures) = &request {
+                self.wires.overhear(self.from, signatures);
+            }
             let bytes = postcard::to_allocvec(&request).unwrap();
             let caller = Caller { spki_sha256: self.wires.spki.lock().unwrap()[&self.from.0] };
             let answer = timeout(within, async {
                 self.wires.travel(self.from, &bytes).await;
                 let answer = engine.handle(caller, postcard::from_bytes(&bytes).unwrap()).await;
+                if let PeerResponse::Append(Appended { signed, .. }) = &answer {
+                    self.wires.overhear(to, signed);
+                }
                 let bytes = postcard::to_allocvec(&answer).unwrap();
                 self.wires.travel(to, &bytes).await;
                 postcard::from_bytes(&bytes).unwrap()
