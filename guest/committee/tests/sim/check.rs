@@ -24,6 +24,14 @@ struct Shown {
     fault: Option<String>,
 }
 
+/// What a recovery dropped.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) told: Vec<((usize, u64), Outcome)>,
+    /// Readers may have seen it even where its writer was told nothing.
+    pub(crate) cosigned: Option<u64>,
+}
+
 #[derive(Default)]
 pub(crate) struct Seen {
     shown: BTreeMap<u16, Shown>,
@@ -180,8 +188,8 @@ impl Seen {
         self.replay.founded(roster, quorum);
     }
 
-    /// A recovery goes on from a disk: which final words are not in it. They count no more.
-    pub(crate) fn recovered(&mut self, best: &DiskState, lossy: bool) -> Vec<((usize, u64), Outcome)> {
+    /// A recovery goes on from a disk: which final words are not in it, and up to which size a quorum had signed more. They count no more.
+    pub(crate) fn recovered(&mut self, best: &DiskState, lossy: bool) -> Lost {
         let lost = |outcome: &Outcome| outcome.end() > best.size;
         let all = self.told.iter().filter(|(_, outcome)| lost(outcome));
         let all: Vec<_> = all.map(|(id, outcome)| (*id, outcome.clone())).collect();
@@ -189,7 +197,9 @@ impl Seen {
         self.replay.recovered(best.size, lossy);
         self.shown.clear();
         self.faulty.clear();
-        all
+        let of_epoch = self.cosigned.range((best.last.epoch, best.size + 1)..);
+        let cosigned = of_epoch.map(|((_, size), _)| *size).max();
+        Lost { told: all, cosigned }
     }
 
     /// At the end, everybody calm: the ledgers bear out every word, and every command stands in them once.

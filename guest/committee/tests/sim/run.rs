@@ -508,9 +508,9 @@ impl Driver<'_> {
             best.slot,
             best.last,
             best.size,
-            lost.len()
+            lost.told.len()
         ));
-        if !lost.is_empty() {
+        if !lost.told.is_empty() || lost.cosigned.is_some() {
             if excused {
                 self.lossy_since.get_or_insert(self.now());
             } else {
