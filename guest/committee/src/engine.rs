@@ -1,8 +1,8 @@
 //! The engine of a member: Raft, the ledger, cosigning, and the answers to clients.
 //!
 //! The way of a command: [`Engine::submit`] (`submit`) hands it to the leader's queue; `proposer` puts what waits into one Raft entry; every
-//! member applies it (`ordered`), writes its leaves to the ledger (`book`) and, once its own disk has the entry, signs the tree (`signing`); `couriers` carry the
-//! signatures to the leader, which publishes the checkpoint when a quorum has signed and sends it to the others; then those who wait are answered (`waiting`).
+//! member applies it (`ordered`), writes its leaves to the ledger (`book`) and, once its own disk has the entry, signs the tree (`signing`); the signatures go to the leader
+//! with answers to its entries (`following`) or by themselves (`couriers`), and it publishes the checkpoint when a quorum has signed and sends it to the others; then those who wait are answered (`waiting`).
 
 mod adapter;
 mod audit;

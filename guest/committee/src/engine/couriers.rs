@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use hallmark_ledger::cosignature::SignedCheckpoint;
 use hallmark_ledger::hash::Hash;
 use hallmark_machine::Machine;
 use tokio::task::JoinHandle;
@@ -128,9 +127,9 @@ struct Sent {
 
 impl Sent {
     /// How long this one may wait yet, if it is not for a later one to take its place at once.
-    fn rest(&self, term: u64, signed: &SignedCheckpoint) -> Option<Duration> {
+    fn rest(&self, term: u64, roster: &Hash) -> Option<Duration> {
         // Nobody signs beyond a change of the roster without the quorum's checkpoint on it.
-        let same = self.term == term && self.roster == signed.checkpoint().roster;
+        let same = self.term == term && self.roster == *roster;
         // Nothing left is no rest: where time stands still, waiting for no time would go on for ever.
         UNHURRIED.checked_sub(self.at.elapsed()).filter(|rest| same && !rest.is_zero())
     }
@@ -148,7 +147,7 @@ async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: No
             beat.changed().await;
             continue;
         };
-        let rest = last.as_ref().and_then(|last| last.rest(term, &signed));
+        let rest = last.as_ref().and_then(|last| last.rest(term, &signed.checkpoint().roster));
         if let Some(rest) = rest.filter(|_| !shared.is_hurried(to)) {
             let _ = tokio::time::timeout(rest, beat.changed()).await;
             continue;
@@ -161,5 +160,23 @@ async fn follower<M: Machine>(shared: Arc<Shared<M>>, mut beat: Listener, to: No
         } else {
             tokio::time::sleep(shared.timing.retry).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_checkpoint_rests_unless_it_changes_something() {
+        let roster = Hash([1; 32]);
+        let sent = Sent { term: 2, size: 9, roster, at: Instant::now() };
+        assert_eq!(sent.rest(2, &roster), Some(UNHURRIED));
+        assert_eq!(sent.rest(3, &roster), None, "another leader's");
+        assert_eq!(sent.rest(2, &Hash([2; 32])), None, "another roster");
+        tokio::time::advance(UNHURRIED / 2).await;
+        assert_eq!(sent.rest(2, &roster), Some(UNHURRIED / 2));
+        tokio::time::advance(UNHURRIED / 2).await;
+        assert_eq!(sent.rest(2, &roster), None, "a rest of no time would never end where time stands still");
     }
 }

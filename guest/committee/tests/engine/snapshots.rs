@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hallmark_committee::{Fault, NodeId, PeerRequest, PeerResponse};
+use hallmark_committee::{Fault, Lacks, NodeId, PeerRequest, PeerResponse};
 use hallmark_ledger::cosignature::CosignKey;
 
 use super::group::{Group, Machine, Member, describe, eventually, leader, until_it_signs};
@@ -192,6 +192,7 @@ async fn until_a_peer_shows_the_ledger_a_joiner_only_follows() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let status = new.engine.status();
     assert!(status.fault.is_none() && status.signed == 0 && status.unvouched.is_some(), "{status:?}");
+    assert_eq!(status.lacks, Some(Lacks::Vouching));
     silent.store(false, Ordering::Relaxed);
     eventually("vouched for", || {
         let status = new.engine.status();
