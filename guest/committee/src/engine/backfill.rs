@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hallmark_machine::Machine;
 
+use super::book::Book;
 use super::shared::Shared;
 use super::{Fault, PeerRequest, PeerResponse};
 
@@ -53,14 +54,19 @@ pub(crate) async fn run<M: Machine>(shared: Arc<Shared<M>>) {
         }
         // The one that answered is asked again, unless what it gave comes to nothing.
         turn = turn.wrapping_sub(1);
-        let mut book = shared.book_mut();
-        if book.gap().is_some() {
-            let closed = book.fill(from, &got);
-            if !closed && book.dir().size() <= from {
-                turn = turn.wrapping_add(1);
-            }
-        } else {
-            book.refill(from, &got);
+        if in_vain(&mut shared.book_mut(), from, &got) {
+            // Whoever is asked next may give the same, and so on for ever: not as fast as it can be sent.
+            turn = turn.wrapping_add(1);
+            tokio::time::sleep(shared.timing.retry).await;
         }
     }
+}
+
+/// Takes leaves; true where they are not what the state says.
+fn in_vain(book: &mut Book, from: u64, leaves: &[Vec<u8>]) -> bool {
+    if book.gap().is_some() {
+        return !book.fill(from, leaves) && book.dir().size() <= from;
+    }
+    book.refill(from, leaves);
+    false
 }

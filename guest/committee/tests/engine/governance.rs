@@ -13,7 +13,7 @@ use hallmark_ledger::replay::Obligation;
 use hallmark_ledger::system::{Expulsion, Release, ReleaseAction, Retirement, SystemEntry};
 use hallmark_machine::ClientId;
 
-use super::group::{Group, Member, describe, entries, eventually, leader, replayed};
+use super::group::{Group, Member, describe, entries, eventually, leader, lose, replayed};
 
 fn why(error: SubmitError) -> String {
     match error {
@@ -170,10 +170,7 @@ async fn who_sees_a_quorum_sign_another_tree_stops() {
 /// Takes members that do not lead out for good until so many are left.
 async fn reduce(group: &Group, members: &mut Vec<Member>, left: usize) -> usize {
     while members.len() > left {
-        let at = leader(members).await;
-        let gone = members.remove((at + 1) % members.len());
-        group.router.unplug(&gone.spki);
-        gone.engine.shutdown().await;
+        lose(group, members).await;
     }
     leader(members).await
 }

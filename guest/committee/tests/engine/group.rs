@@ -240,6 +240,15 @@ pub(crate) async fn leader(members: &[Member]) -> usize {
     at.unwrap()
 }
 
+/// Takes a member that does not lead out for good.
+pub(crate) async fn lose(group: &Group, members: &mut Vec<Member>) -> Member {
+    let at = leader(members).await;
+    let gone = members.remove((at + 1) % members.len());
+    group.router.unplug(&gone.spki);
+    gone.engine.shutdown().await;
+    gone
+}
+
 /// Writes until a member's signature was among those that came first: who comes late has nothing left to sign.
 pub(crate) async fn until_it_signs(by: &Member, member: &Member) {
     for nonce in 0..200 {

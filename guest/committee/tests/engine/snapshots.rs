@@ -7,7 +7,7 @@ use std::time::Duration;
 use hallmark_committee::{Fault, Lacks, NodeId, PeerRequest, PeerResponse};
 use hallmark_ledger::cosignature::CosignKey;
 
-use super::group::{Group, Machine, Member, describe, eventually, leader, until_it_signs};
+use super::group::{Group, Machine, Member, describe, eventually, leader, lose, until_it_signs};
 
 /// A committee of three with several snapshots behind it, whose logs do not go back to the beginning.
 async fn old_committee(group: &mut Group, puts: u64) -> Vec<Member> {
@@ -20,15 +20,6 @@ async fn old_committee(group: &mut Group, puts: u64) -> Vec<Member> {
         members[at].put(1, nonce, &format!("value-{nonce:04}")).await.unwrap();
     }
     members
-}
-
-/// Takes a member that does not lead out for good.
-async fn lose(group: &Group, members: &mut Vec<Member>) -> u16 {
-    let at = leader(members).await;
-    let gone = members.remove((at + 1) % 3);
-    group.router.unplug(&gone.spki);
-    gone.engine.shutdown().await;
-    gone.slot
 }
 
 /// Every snapshot that goes out has `from` replaced by `to`. Says how often.
@@ -52,7 +43,7 @@ fn doctor(group: &Group, changes: Vec<(Vec<u8>, Vec<u8>)>) -> Arc<AtomicUsize> {
 
 /// A joiner that is given doctored snapshots signs nothing and says what is wrong.
 async fn refuses(group: &mut Group, mut members: Vec<Member>, changes: Vec<(Vec<u8>, Vec<u8>)>, what: &str) {
-    let slot = lose(group, &mut members).await;
+    let slot = lose(group, &mut members).await.slot;
     let found = doctor(group, changes);
     let at = leader(&members).await;
     let machine = group.machine(slot);
@@ -168,14 +159,17 @@ async fn a_member_that_lagged_signs_again_with_the_one_that_is_left() {
 async fn until_a_peer_shows_the_ledger_a_joiner_only_follows() {
     let mut group = Group::new(3, 2);
     let mut members = old_committee(&mut group, 40).await;
-    let slot = lose(&group, &mut members).await;
+    let slot = lose(&group, &mut members).await.slot;
     let silent = Arc::new(AtomicBool::new(true));
     let (switch, nodes) = (Arc::clone(&silent), members.iter().map(|m| m.node).collect::<Vec<NodeId>>());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
     group.router.lie(move |from, answer| {
         if switch.load(Ordering::Relaxed)
             && nodes.contains(&from)
             && let PeerResponse::Entries(leaves) = answer
         {
+            count.fetch_add(1, Ordering::Relaxed);
             // What they give is garbage.
             leaves.iter_mut().for_each(|leaf| leaf.reverse());
         }
@@ -189,7 +183,10 @@ async fn until_a_peer_shows_the_ledger_a_joiner_only_follows() {
         new.engine.status().applied == members[at].engine.status().applied
     })
     .await;
+    let before = asked.load(Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = asked.load(Ordering::Relaxed) - before;
+    assert!((1..150).contains(&asked), "asked {asked} times in 300 ms for what comes to nothing");
     let status = new.engine.status();
     assert!(status.fault.is_none() && status.signed == 0 && status.unvouched.is_some(), "{status:?}");
     assert_eq!(status.lacks, Some(Lacks::Vouching));
