@@ -42,7 +42,7 @@ impl LogStore {
         self.lock().entries.get(&index).map_or(0, |(_, number)| *number)
     }
 
-    /// The last index at which there is a change of the configuration; none is behind it, and there was one where it says so.
+    /// The last index that ever held a change of the configuration: no entry behind it is one. It never goes back, so it may name one that was cut off since.
     pub(crate) fn configured(&self) -> Option<u64> {
         self.lock().configured
     }
