@@ -2,7 +2,7 @@
 //!
 //! A machine that stops never comes back under its node id, since its keys were in memory only. So Raft itself gains nothing from a flush
 //! before an answer, and has none: [`LogStore`] answers from memory and a thread of its own writes behind it, as many appends as have
-//! come in one transaction with one flush. What the disk is for is recovery: **a member cosigns a boundary only when its own disk has the
+//! come in one group with one flush ([`tail`]). What the disk is for is recovery: **a member cosigns a boundary only when its own disk has the
 //! log up to it**, so what a quorum acknowledged is on q disks.
 
 mod attempt;
@@ -12,6 +12,7 @@ mod disk;
 mod former;
 mod log;
 mod room;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -53,7 +53,7 @@ pub struct EngineConfig {
     pub keys: MemberKeys,
     /// How it begins.
     pub start: Start,
-    /// Folder for `ledger/` and `raft-EPOCH-NODE.redb`.
+    /// Folder for `ledger/` and `raft-EPOCH-NODE.log`.
     pub folder: PathBuf,
     /// Where Raft's log goes.
     pub storage: Storage,

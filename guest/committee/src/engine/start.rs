@@ -99,7 +99,7 @@ impl<M: Machine> Engine<M> {
         std::fs::create_dir_all(&folder)
             .map_err(|e| StartError::Ledger(format!("{}: {e}", folder.display())))?;
         let syncs = Arc::new(AtomicU64::new(0));
-        let path = folder.join(format!("raft-{}-{}.redb", config.epoch, config.node));
+        let path = folder.join(format!("raft-{}-{}.log", config.epoch, config.node));
         let identity = crate::store::Identity {
             group: *config.group.as_bytes(),
             epoch: config.epoch,
@@ -229,7 +229,7 @@ impl<M: Machine> Shared<M> {
         }
         let identity = crate::store::Identity { group: *group.as_bytes(), epoch: 0, node: 0, slot: 0 };
         let storage = crate::store::Storage::inline_files();
-        let disk = Disk::create(&folder.join("raft-0-0.redb"), &storage, &identity, Arc::default()).unwrap();
+        let disk = Disk::create(&folder.join("raft-0-0.log"), &storage, &identity, Arc::default()).unwrap();
         let parts = Parts {
             writer: Arc::new(Writer::new(disk, false).unwrap()),
             syncs: Arc::default(),

@@ -4,12 +4,12 @@ use std::path::Path;
 
 /// Removes the Raft logs of former starts. A member's every start has a file of its own; without this they would fill the disk.
 pub(crate) fn clear(folder: &Path, epoch: u64, node: u64) {
-    let own = format!("raft-{epoch}-{node}.redb");
+    let own = format!("raft-{epoch}-{node}.log");
     let Ok(files) = std::fs::read_dir(folder) else { return };
     for file in files.flatten() {
         let name = file.file_name();
         let Some(name) = name.to_str() else { continue };
-        let is_log = name.starts_with("raft-") && Path::new(name).extension().is_some_and(|e| e == "redb");
+        let is_log = name.starts_with("raft-") && Path::new(name).extension().is_some_and(|e| e == "log");
         if is_log && name != own {
             match std::fs::remove_file(file.path()) {
                 Ok(()) => tracing::info!(name, "a former start's log is removed"),
@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn only_other_logs_go() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["raft-0-3.redb", "raft-1-9.redb", "promise.json", "raft-x.txt"] {
+        for name in ["raft-0-3.log", "raft-1-9.log", "promise.json", "raft-x.txt"] {
             std::fs::write(folder.path().join(name), b"").unwrap();
         }
         clear(folder.path(), 1, 9);
@@ -36,6 +36,6 @@ mod tests {
             .map(|f| f.unwrap().file_name().into_string().unwrap())
             .collect();
         left.sort();
-        assert_eq!(left, ["promise.json", "raft-1-9.redb", "raft-x.txt"]);
+        assert_eq!(left, ["promise.json", "raft-1-9.log", "raft-x.txt"]);
     }
 }

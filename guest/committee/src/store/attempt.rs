@@ -61,7 +61,7 @@ fn set_aside(path: &Path, note: &Path, before: u64) -> StoreError {
     StoreError::Damaged { path: path.to_owned(), row: "file".to_owned(), why }
 }
 
-/// `raft-0-3.redb.opening` beside `raft-0-3.redb`: no file of a log by its name.
+/// `raft-0-3.log.opening` beside `raft-0-3.log`: no file of a log by its name.
 fn beside(path: &Path, what: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");

@@ -26,7 +26,13 @@ pub struct Storage {
     threaded: bool,
     room: Option<Arc<Room>>,
     delay: Option<Arc<Delay>>,
+    tail: usize,
 }
+
+/// Bytes for what was appended last. A member holds as much in memory; to make rows of it takes some ten milliseconds.
+const TAIL: usize = 2 << 20;
+/// In simulations, which are to see it full.
+const SHORT_TAIL: usize = 16 << 10;
 
 impl Default for Storage {
     fn default() -> Self {
@@ -38,7 +44,7 @@ impl Storage {
     /// Files, written by a thread.
     #[must_use]
     pub fn files() -> Self {
-        Self { open: None, threaded: true, room: None, delay: None }
+        Self { open: None, threaded: true, room: None, delay: None, tail: TAIL }
     }
 
     /// Whatever `open` gives for a path, written at once by whoever appends: for simulations, which have one thread.
@@ -46,13 +52,13 @@ impl Storage {
     pub fn simulated(
         open: impl Fn(&Path) -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Self {
-        Self { open: Some(Arc::new(open)), threaded: false, room: None, delay: None }
+        Self { open: Some(Arc::new(open)), threaded: false, room: None, delay: None, tail: SHORT_TAIL }
     }
 
     /// Files, written at once by whoever appends.
     #[must_use]
     pub const fn inline_files() -> Self {
-        Self { open: None, threaded: false, room: None, delay: None }
+        Self { open: None, threaded: false, room: None, delay: None, tail: TAIL }
     }
 
     /// The same, written by a thread.
@@ -87,6 +93,11 @@ impl Storage {
     /// Whether bytes are kept elsewhere than in the file system.
     pub(crate) const fn is_simulated(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Bytes of the region in front of redb's part of a new file.
+    pub(crate) const fn tail(&self) -> usize {
+        self.tail
     }
 
     pub(crate) fn open(&self, path: &Path, syncs: Arc<AtomicU64>) -> io::Result<Counted> {
@@ -173,5 +184,65 @@ impl StorageBackend for Counted {
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
         self.inner.unlock_range(start, end)
+    }
+}
+
+/// A file from an offset on: redb's part.
+#[derive(Debug)]
+pub(crate) struct Behind {
+    pub(crate) file: Arc<Counted>,
+    pub(crate) from: u64,
+}
+
+impl Behind {
+    fn at(&self, offset: u64) -> io::Result<u64> {
+        self.from.checked_add(offset).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+}
+
+impl StorageBackend for Behind {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.len()?.saturating_sub(self.from))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(self.at(offset)?, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(self.at(len)?)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(self.at(offset)?, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    // Not moved: they keep two from opening one file, and all who open it are behind the same offset.
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
     }
 }

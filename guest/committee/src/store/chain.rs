@@ -44,8 +44,13 @@ impl Row {
 
     /// The entry of the row that these bytes are, if it has the hash.
     pub(super) fn checked<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let entry = bytes.get(HEADER..)?;
+        let entry = Self::entry(bytes)?;
         (seal(&self.former, entry) == self.seal).then_some(entry)
+    }
+
+    /// The entry of the row that these bytes are, unchecked.
+    pub(super) fn entry(bytes: &[u8]) -> Option<&[u8]> {
+        bytes.get(HEADER..)
     }
 
     /// Whether it is the next one after `head`, with this index.

@@ -1,8 +1,8 @@
-//! The tables.
+//! The tables, and the way of what is written into them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hallmark_ledger::hash::Hash;
 use openraft::SnapshotMeta;
@@ -10,8 +10,9 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::backend::Storage;
+use super::backend::{Behind, Storage};
 use super::chain::{Head, Row};
+use super::tail::Tail;
 use super::{Command, StoreError, failed};
 use crate::engine::{Node, NodeId};
 use crate::raft::{Entry, LogId};
@@ -28,6 +29,8 @@ const PURGED: &str = "purged";
 /// Where the log ends: a log that is older than the rest of the file, or newer, is none.
 const HEAD: &str = "head";
 const VOTE: &str = "vote";
+/// Which records of the [`Tail`] are rows that this file does not have yet.
+const GENERATION: &str = "generation";
 
 /// Whose file it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +52,7 @@ pub(crate) struct StoredSnapshot {
 pub(crate) struct Disk {
     path: PathBuf,
     database: Database,
+    tail: Mutex<Tail>,
 }
 
 impl Disk {
@@ -73,22 +77,50 @@ impl Disk {
     /// Opens a file, made or not.
     pub(crate) fn open(path: &Path, storage: &Storage, syncs: Arc<AtomicU64>) -> Result<Self, StoreError> {
         let fail = failed(path);
-        let backend = storage.open(path, syncs).map_err(|error| fail(&error))?;
+        let file = Arc::new(storage.open(path, syncs).map_err(|error| fail(&error))?);
+        let tail = Tail::open(Arc::clone(&file), storage.tail()).map_err(|error| fail(&error))?;
+        let backend = Behind { file, from: tail.length() };
         // The log is read from memory while a member runs: a large cache would hold the same twice.
         let database = Database::builder()
             .set_cache_size(8 << 20)
             .create_with_backend(backend)
             .map_err(|error| fail(&error))?;
-        let disk = Self { path: path.to_owned(), database };
-        disk.commit(&[])?;
+        let disk = Self { path: path.to_owned(), database, tail: Mutex::new(tail) };
+        disk.load()?;
         Ok(disk)
     }
 
-    /// Writes commands in one transaction: redb's one-phase commit, which flushes once.
+    /// Makes the tables, and reads what was appended and is in none.
+    fn load(&self) -> Result<(), StoreError> {
+        let fail = failed(&self.path);
+        let transaction = self.database.begin_write().map_err(|error| fail(&error))?;
+        drop(transaction.open_table(META).map_err(|error| fail(&error))?);
+        let end = self.last(&transaction.open_table(LOG).map_err(|error| fail(&error))?)?;
+        transaction.commit().map_err(|error| fail(&error))?;
+        let generation = self.meta(GENERATION)?.unwrap_or_default();
+        let read = self.tail().load(generation, end).map_err(|error| fail(&error))?;
+        read.map_err(|damage| {
+            self.damaged(&format!("record at {}", damage.at), "what was flushed there is gone")
+        })
+    }
+
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes commands, with one flush: behind what was appended before where they are appends and there is room, and else into the tables.
     pub(crate) fn commit(&self, commands: &[Command]) -> Result<(), StoreError> {
+        let mut tail = self.tail();
+        let appended = tail.append(commands).map_err(|error| failed(&self.path)(&error))?;
+        if appended { Ok(()) } else { self.transact(&mut tail, commands) }
+    }
+
+    /// Writes what was appended before, and these commands, in one transaction: redb's one-phase commit, which flushes once.
+    fn transact(&self, tail: &mut Tail, commands: &[Command]) -> Result<(), StoreError> {
         let fail = failed(&self.path);
         let mut transaction = self.database.begin_write().map_err(|error| fail(&error))?;
         transaction.set_durability(Durability::Immediate).map_err(|error| fail(&error))?;
+        let head;
         {
             let mut log = transaction.open_table(LOG).map_err(|error| fail(&error))?;
             let mut meta = transaction.open_table(META).map_err(|error| fail(&error))?;
@@ -97,11 +129,15 @@ impl Disk {
                     .map(drop)
                     .map_err(|error| fail(&error))
             };
-            let mut moved = false;
+            for (index, row) in tail.rows() {
+                log.insert(index, row).map_err(|error| fail(&error))?;
+            }
+            if let Some(note) = tail.note() {
+                put(COSIGNED, note)?;
+            }
             for command in commands {
                 match command {
                     Command::Append(entries) => {
-                        moved = true;
                         let mut head = self.last(&log)?;
                         for entry in entries {
                             let bytes = postcard::to_allocvec(entry).map_err(|error| fail(&error))?;
@@ -112,11 +148,9 @@ impl Disk {
                         }
                     }
                     Command::Truncate(since) => {
-                        moved = true;
                         log.retain_in(*since.., |_, _| false).map_err(|error| fail(&error))?;
                     }
                     Command::Purge(upto) => {
-                        moved = true;
                         log.retain_in(..=upto.index, |_, _| false).map_err(|error| fail(&error))?;
                         put(PURGED, &postcard::to_allocvec(upto).map_err(|error| fail(&error))?)?;
                     }
@@ -130,12 +164,13 @@ impl Disk {
                     Command::Flush(_) | Command::Nudge => {}
                 }
             }
-            if moved {
-                let head = self.last(&log)?;
-                put(HEAD, &postcard::to_allocvec(&head).map_err(|error| fail(&error))?)?;
-            }
+            head = self.last(&log)?;
+            put(HEAD, &postcard::to_allocvec(&head).map_err(|error| fail(&error))?)?;
+            put(GENERATION, &postcard::to_allocvec(&tail.next()).map_err(|error| fail(&error))?)?;
         }
-        transaction.commit().map_err(|error| fail(&error))
+        transaction.commit().map_err(|error| fail(&error))?;
+        tail.restart(head);
+        Ok(())
     }
 
     /// Where a table of entries ends, as its last row says.
@@ -150,6 +185,13 @@ impl Disk {
     /// A value by its name.
     pub(crate) fn meta<T: for<'de> Deserialize<'de>>(&self, key: &str) -> Result<Option<T>, StoreError> {
         let fail = failed(&self.path);
+        if key == COSIGNED
+            && let Some(note) = self.tail().note()
+        {
+            return postcard::from_bytes(note)
+                .map(Some)
+                .map_err(|error| self.damaged(key, error.to_string()));
+        }
         let transaction = self.database.begin_read().map_err(|error| fail(&error))?;
         let table = transaction.open_table(META).map_err(|error| fail(&error))?;
         let Some(row) = table.get(key).map_err(|error| fail(&error))? else { return Ok(None) };
@@ -161,27 +203,39 @@ impl Disk {
         let fail = failed(&self.path);
         let transaction = self.database.begin_read().map_err(|error| fail(&error))?;
         let table = transaction.open_table(LOG).map_err(|error| fail(&error))?;
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut head: Option<Head> = None;
+        let mut read = (Vec::new(), None);
         for row in table.iter().map_err(|error| fail(&error))? {
-            let (index, bytes) = row.map_err(|error| fail(&error))?;
-            let (index, bytes) = (index.value(), bytes.value());
-            let name = format!("log entry {index}");
-            let row = Row::read(bytes).ok_or_else(|| self.damaged(&name, "too short"))?;
-            let entry = row.checked(bytes).ok_or_else(|| self.damaged(&name, NOT_ITS_HASH))?;
-            let entry: Entry =
-                postcard::from_bytes(entry).map_err(|error| self.damaged(&name, error.to_string()))?;
-            if entry.log_id.index != index || !head.is_none_or(|head| row.follows(&head, index)) {
-                let why = "not the entry of that index, or not of one log with the one before it";
-                return Err(self.damaged(&name, why));
-            }
-            head = Some(row.head(index));
-            entries.push(entry);
+            let (index, row) = row.map_err(|error| fail(&error))?;
+            self.read(&mut read, index.value(), row.value())?;
         }
-        if self.meta::<Option<Head>>(HEAD)?.flatten() != head {
+        if self.meta::<Option<Head>>(HEAD)?.flatten() != read.1 {
             return Err(self.damaged(HEAD, "the log ends elsewhere"));
         }
-        Ok(entries)
+        for (index, row) in self.tail().rows() {
+            self.read(&mut read, index, row)?;
+        }
+        Ok(read.0)
+    }
+
+    /// Adds a row to the entries that were read before it, if it is the next one.
+    fn read(
+        &self,
+        (entries, head): &mut (Vec<Entry>, Option<Head>),
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<(), StoreError> {
+        let name = format!("log entry {index}");
+        let row = Row::read(bytes).ok_or_else(|| self.damaged(&name, "too short"))?;
+        let entry = row.checked(bytes).ok_or_else(|| self.damaged(&name, NOT_ITS_HASH))?;
+        let entry: Entry =
+            postcard::from_bytes(entry).map_err(|error| self.damaged(&name, error.to_string()))?;
+        if entry.log_id.index != index || !head.is_none_or(|head| row.follows(&head, index)) {
+            let why = "not the entry of that index, or not of one log with the one before it";
+            return Err(self.damaged(&name, why));
+        }
+        *head = Some(row.head(index));
+        entries.push(entry);
+        Ok(())
     }
 
     /// Up to where entries were dropped behind a snapshot.
@@ -192,6 +246,12 @@ impl Disk {
     #[cfg(test)]
     pub(crate) fn vote(&self) -> Result<Option<openraft::Vote<NodeId>>, StoreError> {
         self.meta(VOTE)
+    }
+
+    /// Bytes of the region that are written.
+    #[cfg(test)]
+    pub(crate) fn written(&self) -> usize {
+        self.tail().written()
     }
 
     fn unsealed<T: for<'de> Deserialize<'de>>(&self, row: &str, bytes: &[u8]) -> Result<T, StoreError> {

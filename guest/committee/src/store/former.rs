@@ -205,7 +205,7 @@ pub(crate) fn remove_former(folder: &Path, own: &Path) {
 
 fn is_log(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.starts_with("raft-") && path.extension().is_some_and(|extension| extension == "redb")
+    name.starts_with("raft-") && path.extension().is_some_and(|extension| extension == "log")
 }
 
 impl PartialEq for DiskState {

@@ -13,7 +13,9 @@ use openraft::testing::{StoreBuilder, Suite};
 use openraft::{CommittedLeaderId, Entry, EntryPayload, SnapshotMeta, StorageError, Vote};
 use tempfile::TempDir;
 
+use super::backend::Behind;
 use super::disk::{COSIGNED, Identity};
+use super::tail::Tail;
 use super::*;
 use crate::engine::{Adapter, MemberKeys, NodeId, Shared};
 use crate::raft::{Batch, LogId, Types};
@@ -57,7 +59,7 @@ fn passes_the_suite_of_openraft() {
 #[tokio::test]
 async fn the_disk_has_what_the_memory_had() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     let syncs = Arc::new(AtomicU64::new(0));
     for threaded in [true, false] {
         let _ = std::fs::remove_file(&path);
@@ -90,13 +92,13 @@ async fn the_disk_has_what_the_memory_had() {
 #[test]
 fn a_snapshot_is_never_without_the_note_that_covers_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
     // Without a thread: each command is on disk when `send` returns.
     let writer = Writer::new(disk, false).unwrap();
     let appended = |index| Command::Append(vec![entry(1, index, 20)]);
     let kept = |at: u64| {
-        let copy = folder.path().join(format!("raft-0-{}.redb", 10 + at));
+        let copy = folder.path().join(format!("raft-0-{}.log", 10 + at));
         std::fs::copy(&path, &copy).unwrap();
         Disk::open(&copy, &Storage::files(), Arc::default()).unwrap().meta::<String>(COSIGNED).unwrap()
     };
@@ -116,7 +118,7 @@ fn a_snapshot_is_never_without_the_note_that_covers_it() {
 #[test]
 fn a_node_begins_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     drop(Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap());
     let again = Disk::create(&path, &Storage::files(), &identity(), Arc::default());
     assert!(matches!(again, Err(StoreError::Exists { .. })));
@@ -125,10 +127,10 @@ fn a_node_begins_once() {
 #[test]
 fn damage_is_found_by_hash() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
     let entries: Vec<_> = (0..3).map(|index| entry(1, index, 3000)).collect();
-    disk.commit(&[Command::Append(entries)]).unwrap();
+    disk.commit(&[Command::Append(entries), Command::Vote(Vote::new(1, 1))]).unwrap();
     assert_eq!(disk.log().unwrap().len(), 3);
     drop(disk);
     // A byte in the middle of an entry's payload: redb itself does not look there on a clean opening.
@@ -149,12 +151,20 @@ fn rows_of_another_time_are_no_log() {
     use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
     const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
-    disk.commit(&[Command::Append((0..10).map(|index| entry(1, index, 100)).collect())]).unwrap();
+    let rowed = |commands: Vec<Command>| {
+        commands.into_iter().chain([Command::Vote(Vote::new(1, 1))]).collect::<Vec<_>>()
+    };
+    disk.commit(&rowed(vec![Command::Append((0..10).map(|index| entry(1, index, 100)).collect())])).unwrap();
     drop(disk);
+    let open = |path: &std::path::Path| {
+        let file = Arc::new(Storage::files().open(path, Arc::default()).unwrap());
+        let from = Tail::open(Arc::clone(&file), 0).unwrap().length();
+        Database::builder().create_with_backend(Behind { file, from }).unwrap()
+    };
     let rows = |path: &std::path::Path| {
-        let database = Database::open(path).unwrap();
+        let database = open(path);
         let table = database.begin_read().unwrap().open_table(LOG).unwrap();
         let rows =
             table.iter().unwrap().map(|row| row.unwrap()).map(|(k, v)| (k.value(), v.value().to_vec()));
@@ -162,7 +172,8 @@ fn rows_of_another_time_are_no_log() {
     };
     let old = rows(&path);
     let disk = Disk::open(&path, &Storage::files(), Arc::default()).unwrap();
-    disk.commit(&[Command::Truncate(8), Command::Append(vec![entry(2, 8, 100), entry(2, 9, 100)])]).unwrap();
+    let others = Command::Append(vec![entry(2, 8, 100), entry(2, 9, 100)]);
+    disk.commit(&rowed(vec![Command::Truncate(8), others])).unwrap();
     assert_eq!(disk.log().unwrap().len(), 10);
     drop(disk);
     let new = rows(&path);
@@ -170,9 +181,9 @@ fn rows_of_another_time_are_no_log() {
     assert_ne!(old[8], new[8]);
     // Some rows put in, or taken out, in a transaction that is redb's own and whole.
     let with = |put: &[(u64, Vec<u8>)], out: &[u64]| {
-        let copy = folder.path().join("copy.redb");
+        let copy = folder.path().join("copy.log");
         std::fs::copy(&path, &copy).unwrap();
-        let database = Database::open(&copy).unwrap();
+        let database = open(&copy);
         let transaction = database.begin_write().unwrap();
         {
             let mut table = transaction.open_table(LOG).unwrap();
@@ -201,19 +212,75 @@ fn rows_of_another_time_are_no_log() {
     assert_eq!(disk.log().unwrap().len(), 1);
 }
 
+/// Entries that were cut off do not come back, though their records are still in the file.
+#[test]
+fn records_of_an_earlier_generation_are_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.log");
+    let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::default()).unwrap();
+    let ids = |disk: &Disk| {
+        let log = disk.log().unwrap();
+        log.iter().map(|entry| (entry.log_id.leader_id.term, entry.log_id.index)).collect::<Vec<_>>()
+    };
+    let reopened = |disk: Disk| {
+        drop(disk);
+        Disk::open(&path, &Storage::files(), Arc::default()).unwrap()
+    };
+    disk.commit(&[Command::Append(vec![entry(1, 0, 300)])]).unwrap();
+    disk.commit(&[Command::Vote(Vote::new(1, 1))]).unwrap();
+    // The first record of its generation, and so where the next generation's first one will be.
+    disk.commit(&[Command::Append((1..4).map(|index| entry(1, index, 300)).collect())]).unwrap();
+    let disk = reopened(disk);
+    assert_eq!(ids(&disk), [(1, 0), (1, 1), (1, 2), (1, 3)]);
+    disk.commit(&[Command::Truncate(1)]).unwrap();
+    let disk = reopened(disk);
+    assert_eq!(ids(&disk), [(1, 0)]);
+    // One short record over the long ones of before.
+    disk.commit(&[Command::Truncate(1)]).unwrap();
+    disk.commit(&[Command::Append(vec![entry(2, 1, 30)])]).unwrap();
+    let disk = reopened(disk);
+    assert_eq!(ids(&disk), [(1, 0), (2, 1)]);
+}
+
+/// A full region becomes rows, and so does what no region has room for.
+#[test]
+fn a_full_region_becomes_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raft-0-3.log");
+    let syncs = Arc::new(AtomicU64::new(0));
+    let disk = Disk::create(&path, &Storage::files(), &identity(), Arc::clone(&syncs)).unwrap();
+    let before = syncs.load(Ordering::Relaxed);
+    let (mut emptied, mut last) = (0, 0);
+    for index in 0..100 {
+        // One is longer than any region.
+        let bytes = if index == 50 { 3 << 20 } else { 60_000 };
+        disk.commit(&[Command::Append(vec![entry(1, index, bytes)])]).unwrap();
+        emptied += u32::from(disk.written() < last);
+        last = disk.written();
+    }
+    // redb flushes once more when its part of the file grows.
+    let syncs = syncs.load(Ordering::Relaxed) - before;
+    assert!((100..=100 + 2 * u64::from(emptied)).contains(&syncs), "{syncs}");
+    assert!((3..8).contains(&emptied), "{emptied}");
+    assert_eq!(disk.log().unwrap().len(), 100);
+    drop(disk);
+    let disk = Disk::open(&path, &Storage::files(), Arc::default()).unwrap();
+    assert_eq!(disk.log().unwrap().len(), 100);
+}
+
 /// Openings that do not end are counted, and a file is set aside before it ends the process for good.
 #[test]
 fn an_opening_that_never_ends_is_not_begun_for_ever() {
     use super::attempt::{Attempt, TRIES};
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("raft-0-3.redb");
+    let path = folder.path().join("raft-0-3.log");
     std::fs::write(&path, b"bytes").unwrap();
     for _ in 0..TRIES {
         // It is neither ended nor told of: the process went.
         drop(Attempt::begin(&path).map_err(|error| error.to_string()).unwrap());
     }
     // One that ends begins the count anew.
-    std::fs::remove_file(folder.path().join("raft-0-3.redb.opening")).unwrap();
+    std::fs::remove_file(folder.path().join("raft-0-3.log.opening")).unwrap();
     for _ in 0..2 * TRIES {
         Attempt::begin(&path).unwrap().end();
     }
@@ -222,6 +289,6 @@ fn an_opening_that_never_ends_is_not_begun_for_ever() {
     }
     let said = Attempt::begin(&path).map(|_| ()).unwrap_err();
     assert!(matches!(&said, StoreError::Damaged { row, .. } if row == "file"), "{said}");
-    assert!(!path.exists() && !folder.path().join("raft-0-3.redb.opening").exists());
-    assert_eq!(std::fs::read(folder.path().join("raft-0-3.redb.damaged")).unwrap(), b"bytes");
+    assert!(!path.exists() && !folder.path().join("raft-0-3.log.opening").exists());
+    assert_eq!(std::fs::read(folder.path().join("raft-0-3.log.damaged")).unwrap(), b"bytes");
 }

@@ -103,12 +103,12 @@ async fn disk() -> (Vec<u8>, Vec<Hash>) {
     let folder = &members[0].folder;
     let ledger = LogDir::open(folder.join("ledger")).unwrap();
     let roots = (0..=ledger.size()).map(|size| ledger.root_at(size).unwrap()).collect();
-    (std::fs::read(folder.join("raft-0-0.redb").as_path()).or_else(|_| only_log(folder)).unwrap(), roots)
+    (std::fs::read(folder.join("raft-0-0.log").as_path()).or_else(|_| only_log(folder)).unwrap(), roots)
 }
 
 fn only_log(folder: &Path) -> std::io::Result<Vec<u8>> {
     let mut files = std::fs::read_dir(folder)?.flatten().map(|file| file.path());
-    let log = files.find(|path| path.extension().is_some_and(|extension| extension == "redb"));
+    let log = files.find(|path| path.extension().is_some_and(|extension| extension == "log"));
     std::fs::read(log.ok_or(std::io::ErrorKind::NotFound)?)
 }
 
@@ -160,7 +160,7 @@ async fn a_damaged_file_is_found_out_or_holds_what_was_written() {
                 // The first is whole.
                 let kind = if seed == 0 { "whole" } else { damage(&mut bytes, seed) };
                 std::fs::create_dir(case(seed)).unwrap();
-                std::fs::write(case(seed).join("raft-0-0.redb"), bytes).unwrap();
+                std::fs::write(case(seed).join("raft-0-0.log"), bytes).unwrap();
                 (seed, kind)
             })
             .collect();
@@ -174,8 +174,8 @@ async fn a_damaged_file_is_found_out_or_holds_what_was_written() {
                     "read"
                 }
                 _ if read.contains("set aside") || read.contains("kept as") => {
-                    assert!(case(seed).join("raft-0-0.redb.damaged").exists(), "case {seed}: {read}");
-                    assert!(!case(seed).join("raft-0-0.redb").exists(), "case {seed}: {read}");
+                    assert!(case(seed).join("raft-0-0.log.damaged").exists(), "case {seed}: {read}");
+                    assert!(!case(seed).join("raft-0-0.log").exists(), "case {seed}: {read}");
                     "aside"
                 }
                 _ if read.starts_with("damaged: ") => "damaged",
@@ -183,7 +183,7 @@ async fn a_damaged_file_is_found_out_or_holds_what_was_written() {
                 _ if read == "nothing" => "nothing",
                 _ => panic!("case {seed}, {kind}: {read}"),
             };
-            assert!(!case(seed).join("raft-0-0.redb.opening").exists(), "case {seed}: a note stays");
+            assert!(!case(seed).join("raft-0-0.log.opening").exists(), "case {seed}: a note stays");
             *counts.entry((kind, word)).or_default() += 1;
         }
     }

@@ -32,7 +32,7 @@ struct Left {
 
 fn copy(from: &Path, to: &Path) {
     for file in std::fs::read_dir(from).unwrap().map(|file| file.unwrap().path()) {
-        if file.extension().is_some_and(|extension| extension == "redb") {
+        if file.extension().is_some_and(|extension| extension == "log") {
             std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
         }
     }
