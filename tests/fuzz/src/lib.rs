@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "member-files", run: members::member_files },
     Target { name: "ceremony", run: members::ceremony },
     Target { name: "receipt", run: members::receipt },
+    Target { name: "submissions", run: members::submissions },
 ];
 
 #[cfg(test)]
@@ -113,5 +114,13 @@ mod tests {
         assert_eq!(disks.len(), 2);
         let found = disks.iter().filter(|disk| hallmark_measurement::locate_uki(disk).is_ok()).count();
         assert_eq!(found, disks.len(), "every disk boots");
+        let folder = members::scratch("seeds");
+        let rules = seeds("member-files").into_iter().filter(|seed| seed[0] == 0).map(|seed| {
+            std::fs::write(folder.join("committee.toml"), &seed[1..]).unwrap();
+            let file =
+                hallmark_committee::member::CommitteeFile::read(&folder.join("committee.toml")).unwrap();
+            file.committee.acl().tickets() != hallmark_coalition::TicketValidator::new().signature()
+        });
+        assert_eq!(rules.collect::<Vec<_>>(), [false, true], "one of them asks for tickets");
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use hallmark_committee::http::ReceiptDocument;
+use hallmark_committee::http::{ReceiptDocument, Record};
 use hallmark_committee::member::ceremony::{Answer, Application, Request};
 use hallmark_committee::member::{CommitteeFile, MemberFile};
 use hallmark_committee::raft::Batch;
@@ -180,6 +180,15 @@ pub(crate) fn ceremony(data: &[u8]) {
         }
         assert!(serde_json::to_vec(&answer).is_ok());
     }
+}
+
+/// Submissions of one request. What is read is within bounds, and is read again from how it is written.
+pub(crate) fn submissions(data: &[u8]) {
+    let Ok(records) = Record::read_all(data, 8, 1024) else { return };
+    assert!((1..=8).contains(&records.len()) && records.iter().all(|r| r.submission.body.len() <= 1024));
+    let mut written = Vec::new();
+    records.iter().for_each(|record| record.write(&mut written).expect("strings and numbers"));
+    assert!(Record::read_all(&written, 8, 1024).is_ok_and(|again| again == records));
 }
 
 /// Receipts, held against keys as a client does it. What holds is in the ledger.

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use hallmark_committee::http::{OutcomeWord, ReceiptDocument};
+use hallmark_committee::http::{OutcomeWord, ReceiptDocument, Record};
 use hallmark_committee::member::ceremony::{Application, GenesisOrder, RecoveryOrder, Request};
 use hallmark_committee::member::{Address, choice::Extent};
 use hallmark_committee::raft::Batch;
-use hallmark_committee::{Founding, Node, PeerRequest, PeerResponse, Proposal};
+use hallmark_committee::{Founding, Node, PeerRequest, PeerResponse, Proposal, Submission};
 use hallmark_forge::certificate::chain_pem;
 use hallmark_forge::crl::Revoked;
 use hallmark_forge::{Forged, TdxCase, VtpmCase, pki::Pki};
@@ -18,6 +18,7 @@ use hallmark_ledger::note::{Note, Signer};
 use hallmark_ledger::proof::{Consistency, Inclusion};
 use hallmark_ledger::system::{Candidate, Recovery};
 use hallmark_ledger::tree::Frontier;
+use hallmark_machine::ClientId;
 use hallmark_verifier::certificate::Certificate;
 use hallmark_verifier::evidence::Evidence;
 use hallmark_verifier::quote::Quote;
@@ -131,6 +132,12 @@ pub(crate) static COMMITTEE_TOML: LazyLock<String> = LazyLock::new(|| {
     toml + "[trust]\npolicy = \"policy.toml\"\nreleases = [\"release.json\"]\n"
 });
 
+/// A rule for tickets, behind a committee's own lines.
+const TICKETS_TOML: &str = "[[tickets.issuers]]\nroot = \"0101010101010101010101010101010101010101010101010101010101010101\"\nname = \"desk\"\n\
+     keys = [\"3b6a27bcceb6a42d62a3a8d02a6f0d73653215771de243a63ac048a18b59da29\"]\nscopes = [\"submit-pairs\", \"settle\"]\n\
+     max_lifetime = 86400\n[[tickets.require]]\nkind = \"reputation-floor\"\n\
+     source = \"0202020202020202020202020202020202020202020202020202020202020202\"\nfloor = 7\n";
+
 const MEMBER_TOML: &str = "format = \"hallmark/member/1\"\ncommittee = \"committee.toml\"\nslot = 1\n\
      listen = \"127.0.0.1:0\"\nhttp = \"[::1]:80\"\ndata = \"data\"\nslot_key = \"slot.key\"\n";
 
@@ -199,6 +206,7 @@ fn committee(target: &str) -> Vec<Vec<u8>> {
         "member-files" => {
             vec![
                 [b"c", COMMITTEE_TOML.as_bytes()].concat(),
+                [b"c", COMMITTEE_TOML.as_bytes(), TICKETS_TOML.as_bytes()].concat(),
                 [b"m".as_slice(), MEMBER_TOML.as_bytes()].concat(),
             ]
             .into_iter()
@@ -211,6 +219,7 @@ fn committee(target: &str) -> Vec<Vec<u8>> {
         }
         "ceremony" => ceremonies(),
         "receipt" => receipts(),
+        "submissions" => vec![submissions()],
         _ => Vec::new(),
     }
 }
@@ -340,6 +349,17 @@ fn ceremonies() -> Vec<Vec<u8>> {
     let answers = applications.into_iter().take(1).map(answer);
     let requests = requests.iter().map(|one| serde_json::to_vec(one).expect("forged"));
     requests.chain(answers.map(|one| serde_json::to_vec(&one).expect("forged"))).collect()
+}
+
+fn submissions() -> Vec<u8> {
+    let mut text = Vec::new();
+    for (nonce, proof) in [(1, None), (2, Some("00.00".to_owned()))] {
+        let (client, surface) = (ClientId::new([7; 32]), "pairs".to_owned());
+        let submission =
+            Submission { client, nonce, surface, body: b"{\"op\":\"delete\",\"key\":\"a\"}\n".to_vec() };
+        Record { submission, proof }.write(&mut text).expect("strings and numbers");
+    }
+    text
 }
 
 fn receipts() -> Vec<Vec<u8>> {

@@ -4,7 +4,8 @@
 //! `scripts/bench-committee`, or `cargo bench -p hallmark-committee --bench beside_etcd -- --help`. Wants etcd 3.4 (Debian's `etcd-server`)
 //! and, for the count of fsyncs, strace. Both sides fsync; both have three processes on loopback and one closed loop per client; both are
 //! asked at their leader. etcd is asked by gRPC over HTTP/2, several clients a connection (what its own benchmark does, and its best);
-//! its members speak plain TCP. The committee is asked through its own client library, which checks every receipt; its members speak over attested channels
+//! its members speak plain TCP. The committee is asked through its own client library, which checks every receipt and
+//! sends together what is more than 16 writes at a time; its members speak over attested channels
 //! (the evidence is SIMULATED, so no quote's latency is in it; a quote is asked for at connection and re-attestation, not for a write).
 //!
 //! What is printed are medians over rounds in which the two took turns, and medians of the rounds' ratios: on a machine that does other work as well, the

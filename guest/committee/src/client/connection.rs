@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::ClientError;
+use super::together::Crowd;
 use crate::http::Document;
 
 /// Most bytes of an answer that is read in full.
@@ -22,7 +23,12 @@ const KEPT: usize = 512;
 pub(super) struct Endpoint {
     pub(super) address: String,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    /// Submissions that wait for company.
+    pub(super) crowd: Crowd,
 }
+
+/// A connection while its answer is read.
+pub(super) type Busy = SendRequest<Full<Bytes>>;
 
 /// What is asked.
 pub(super) struct Ask<'a> {
@@ -40,26 +46,21 @@ impl<'a> Ask<'a> {
 
 impl Endpoint {
     pub(super) fn new(address: String) -> Self {
-        Self { address, idle: Mutex::default() }
+        Self { address, idle: Mutex::default(), crowd: Crowd::default() }
     }
 
     /// Asks, and reads the whole answer. A refusal is an error with its document.
     pub(super) async fn ask(&self, ask: &Ask<'_>, limit: Duration) -> Result<Bytes, ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::connection(&self.address, error);
         let exchange = async {
-            let (mut sender, response) = self.send(ask).await?;
+            let (sender, response) = self.send(ask).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_ANSWER)
                 .collect()
                 .await
                 .map_err(|e| failed(&e))?
                 .to_bytes();
-            if sender.ready().await.is_ok() {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                if idle.len() < KEPT {
-                    idle.push(sender);
-                }
-            }
+            self.keep(sender).await;
             if status.is_success() { Ok(body) } else { Err(self.refusal(status.as_u16(), &body)) }
         };
         match tokio::time::timeout(limit, exchange).await {
@@ -68,13 +69,23 @@ impl Endpoint {
         }
     }
 
-    /// Asks for a stream; its body is read as it comes.
-    pub(super) async fn open(&self, target: &str, limit: Duration) -> Result<Incoming, ClientError> {
+    /// Keeps a connection whose answer was read to its end.
+    pub(super) async fn keep(&self, mut sender: Busy) {
+        if sender.ready().await.is_ok() {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < KEPT {
+                idle.push(sender);
+            }
+        }
+    }
+
+    /// Asks for what is read as it comes.
+    pub(super) async fn open(&self, ask: &Ask<'_>, limit: Duration) -> Result<(Busy, Incoming), ClientError> {
         let opened = async {
-            let (_, response) = self.send(&Ask::get(target)).await?;
+            let (sender, response) = self.send(ask).await?;
             let status = response.status();
             if status.is_success() {
-                return Ok(response.into_body());
+                return Ok((sender, response.into_body()));
             }
             let body = Limited::new(response.into_body(), 1 << 16).collect().await;
             let body = body.map_err(|error| ClientError::connection(&self.address, error))?.to_bytes();
@@ -86,10 +97,7 @@ impl Endpoint {
         }
     }
 
-    async fn send(
-        &self,
-        ask: &Ask<'_>,
-    ) -> Result<(SendRequest<Full<Bytes>>, Response<Incoming>), ClientError> {
+    async fn send(&self, ask: &Ask<'_>) -> Result<(Busy, Response<Incoming>), ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::connection(&self.address, error);
         let request = || {
             let builder = Request::builder().method(ask.method).uri(ask.target).header("host", &self.address);
@@ -119,10 +127,7 @@ impl Endpoint {
 
     fn refusal(&self, status: u16, body: &[u8]) -> ClientError {
         match serde_json::from_slice::<Document>(body) {
-            Ok(document) if status == 410 => ClientError::Retired {
-                replacement: document.retirement.and_then(|marker| marker.replacement),
-            },
-            Ok(document) => ClientError::Refused { status, document: Box::new(document) },
+            Ok(document) => ClientError::refused(status, document),
             Err(_) => {
                 ClientError::connection(&self.address, format_args!("status {status} without a reason"))
             }

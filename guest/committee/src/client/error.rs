@@ -125,6 +125,14 @@ impl ClientError {
         Self::Unproven { address: address.to_owned(), what, why: why.to_string() }
     }
 
+    /// A member's refusal.
+    pub(super) fn refused(status: u16, document: Document) -> Self {
+        if status == 410 {
+            return Self::Retired { replacement: document.retirement.and_then(|marker| marker.replacement) };
+        }
+        Self::Refused { status, document: Box::new(document) }
+    }
+
     /// Whether another member, or the same one later, may do better.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -21,7 +21,7 @@ struct Challenged {
 
 impl Client {
     /// The members' addresses, in the order given.
-    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
         self.inner.endpoints.iter()
     }
 

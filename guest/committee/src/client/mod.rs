@@ -12,7 +12,7 @@
 //! - **A recovery may have dropped what was acknowledged.** The client follows a recovery that q operators signed, keeps the proof where the new tree lacks what it
 //!   had seen signed ([`Client::truncation`]), and can ask whether a receipt still holds ([`Client::confirm`]).
 //! - **It does not see a fork that it is not shown.** Two histories that it meets are kept as a [`Fork`]; comparing with others is theirs to do.
-//! - **Consistency is proven at least once every [`Options::prove_every`]**, and before each read, not for each receipt.
+//! - **Consistency is proven once every [`Options::prove_every`]** by whoever submits then (by somebody else a while later where no proof came), and before each read, not for each receipt.
 //! - **Former members' keys** live in RAM and die with the machine; a client that is started anew long after trusts that q of them were not stolen.
 
 mod confirm;
@@ -25,6 +25,7 @@ mod read;
 mod roster;
 mod submit;
 mod ticket_key;
+mod together;
 mod track;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +50,7 @@ pub struct Client {
 struct Inner {
     committee: Committee,
     group: UniqueId,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<Arc<Endpoint>>,
     options: Options,
     track: Mutex<track::Track>,
 }
@@ -58,7 +59,7 @@ impl Client {
     /// A client of a committee whose members answer at these addresses (`HOST:PORT`). Nothing is asked yet.
     #[must_use]
     pub fn new(committee: Committee, addresses: impl IntoIterator<Item = String>, options: Options) -> Self {
-        let endpoints = addresses.into_iter().map(Endpoint::new).collect();
+        let endpoints = addresses.into_iter().map(|address| Arc::new(Endpoint::new(address))).collect();
         let group = committee.id();
         Self { inner: Arc::new(Inner { group, committee, endpoints, options, track: Mutex::default() }) }
     }

@@ -25,7 +25,7 @@ pub struct Options {
     pub submit: Duration,
     /// Pause between rounds over the members.
     pub pause: Duration,
-    /// A larger checkpoint must be shown to extend the last one within this time.
+    /// Time after which a larger checkpoint must be shown to extend the last one: one of those who wait for a receipt asks for it.
     pub prove_every: Duration,
     /// Silence of a followed stream after which another member is asked.
     pub silence: Duration,

@@ -256,7 +256,8 @@ impl<T: DeserializeOwned> Stream<T> {
             Some(open) => open,
             None => {
                 let target = format!("/streams/{}?from={}&follow=1&proofs=1", self.surface, self.next);
-                let body = endpoint.open(&target, client.inner.options.request).await?;
+                let ask = Ask::get(&target);
+                let (_, body) = endpoint.open(&ask, client.inner.options.request).await?;
                 Open { body, buffer: Vec::new(), scanned: 0, checkpoint: None }
             }
         };

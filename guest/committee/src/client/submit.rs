@@ -1,5 +1,6 @@
 //! Submissions: tried on one member after another under one number, believed once proven, and settled where unclear.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hallmark_ledger::entry::Entry;
@@ -10,9 +11,10 @@ use hallmark_machine::ClientId;
 use hyper::body::Bytes;
 
 use super::connection::{Ask, Endpoint};
+use super::together::{Place, together};
 use super::{Client, ClientError, Verified};
-use crate::command_hash;
-use crate::http::{CLIENT, NONCE, OutcomeWord, PROOF, ReceiptDocument, SETTLE, channel, scope};
+use crate::http::{CLIENT, NONCE, OutcomeWord, PROOF, ReceiptDocument, Record, SETTLE, channel, scope};
+use crate::{Submission, command_hash};
 
 /// What the ledger says of a submission, for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +104,8 @@ impl Client {
         let epoch = self.connected().await?.roster.epoch;
         let target = format!("/fate/{epoch}/{client}/{nonce}");
         let command = Command { client, nonce, surface: "", hash: Hash([0; 32]) };
-        self.decide(&Ask { method, target: &target, headers: &headers, body: Bytes::new() }, &command).await
+        let ask = Ask { method, target: &target, headers: &headers, body: Bytes::new() };
+        self.decide(&ask, &command).await
     }
 
     /// Asks one member after another until one's answer verifies, or is no passing refusal.
@@ -116,8 +119,8 @@ impl Client {
         loop {
             let mut last = None;
             for endpoint in self.endpoints() {
-                let answer = match endpoint.ask(ask, self.inner.options.request).await {
-                    Ok(answer) => self.receipt(endpoint, &answer, command).await,
+                let answer = match self.document(endpoint, ask, command).await {
+                    Ok(document) => self.receipt(endpoint, document, command).await,
                     Err(error) => Err(error),
                 };
                 match answer {
@@ -138,6 +141,40 @@ impl Client {
             }
             tokio::time::sleep(self.inner.options.pause).await;
         }
+    }
+
+    /// What a member answers, not verified. A submission is asked alone, or where there are many together with others.
+    async fn document(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        ask: &Ask<'_>,
+        command: &Command<'_>,
+    ) -> Result<ReceiptDocument, ClientError> {
+        let _place = match command.asks_fate() {
+            true => None,
+            false => match Place::take(endpoint) {
+                None => return self.along(endpoint, ask, command).await,
+                place => place,
+            },
+        };
+        let answer = endpoint.ask(ask, self.inner.options.request).await?;
+        let unproven = |error| ClientError::unproven(&endpoint.address, "receipt", error);
+        serde_json::from_slice(&answer).map_err(unproven)
+    }
+
+    /// Asks together with others.
+    async fn along(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        ask: &Ask<'_>,
+        command: &Command<'_>,
+    ) -> Result<ReceiptDocument, ClientError> {
+        let header =
+            |wanted| ask.headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.clone());
+        let Command { client, nonce, surface, .. } = *command;
+        let submission = Submission { client, nonce, surface: surface.to_owned(), body: ask.body.to_vec() };
+        let record = Record { submission, proof: header(PROOF) };
+        together(endpoint, record, header("authorization"), self.inner.options.request).await
     }
 
     fn headers(
@@ -163,13 +200,11 @@ impl Client {
     async fn receipt(
         &self,
         endpoint: &Endpoint,
-        answer: &[u8],
+        document: ReceiptDocument,
         command: &Command<'_>,
     ) -> Result<Option<Receipt>, ClientError> {
         let unproven =
             |what, why: &dyn std::fmt::Display| ClientError::unproven(&endpoint.address, what, why);
-        let document: ReceiptDocument =
-            serde_json::from_slice(answer).map_err(|error| unproven("receipt", &error))?;
         if document.outcome == OutcomeWord::Pending {
             return Ok(None);
         }
@@ -195,12 +230,16 @@ impl Client {
 }
 
 impl Command<'_> {
+    /// Whether it is no submission, but a question about one.
+    const fn asks_fate(&self) -> bool {
+        self.surface.is_empty()
+    }
+
     /// What an entry says of this command; an error where it speaks of another.
     fn decided(&self, entry: &Entry) -> Result<Decided, String> {
-        let asked_fate = self.surface.is_empty();
         if let Some(submission) = entry.submission() {
             let same = submission.client == *self.client.as_bytes() && submission.nonce == self.nonce;
-            if !same || (!asked_fate && submission.command != self.hash) {
+            if !same || (!self.asks_fate() && submission.command != self.hash) {
                 return Err("an entry of another submission".into());
             }
         }

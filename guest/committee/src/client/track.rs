@@ -24,6 +24,8 @@ pub(super) struct Track {
     /// The largest that was shown to extend all before.
     pub(super) newest: Option<Verified>,
     proven: Option<Instant>,
+    /// Since when somebody asks for the next proof: those who come meanwhile need not.
+    proving: Option<Instant>,
     lately: VecDeque<Verified>,
     pub(super) fork: Option<Fork>,
     pub(super) truncation: Option<Truncation>,
@@ -101,17 +103,30 @@ impl Client {
         Ok(signed)
     }
 
-    /// Holds a signed checkpoint against the largest one known.
+    /// Holds a signed checkpoint against the largest one known. Where that fails, the next one asks for a proof at once.
     async fn settle_on(
         &self,
         endpoint: &Endpoint,
         signed: &Verified,
         prove_now: bool,
     ) -> Result<(), ClientError> {
+        let settled = self.hold(endpoint, signed, prove_now).await;
+        if settled.is_err() {
+            self.track().proving = None;
+        }
+        settled
+    }
+
+    async fn hold(&self, endpoint: &Endpoint, signed: &Verified, prove_now: bool) -> Result<(), ClientError> {
         let (newest, due) = {
-            let track = self.track();
-            let due = track.proven.is_none_or(|at| at.elapsed() >= self.inner.options.prove_every);
-            (track.newest.clone(), due || prove_now)
+            let mut track = self.track();
+            let old =
+                |at: Option<Instant>| at.is_none_or(|at| at.elapsed() >= self.inner.options.prove_every);
+            let due = prove_now || (old(track.proven) && old(track.proving));
+            if due {
+                track.proving = Some(Instant::now());
+            }
+            (track.newest.clone(), due)
         };
         if let Some(known) = &newest {
             let (a, b) = (known.checkpoint(), signed.checkpoint());
@@ -166,7 +181,8 @@ impl Client {
         old: &Checkpoint,
         new: &Checkpoint,
     ) -> Result<(), ClientError> {
-        let others = self.endpoints().filter(|other| other.address != endpoint.address);
+        let others =
+            self.endpoints().map(AsRef::as_ref).filter(|other: &&Endpoint| other.address != endpoint.address);
         let mut verdict = None;
         for member in std::iter::once(endpoint).chain(others) {
             match self.extends(member, old, new).await {

@@ -78,7 +78,7 @@ struct Challenged<'a> {
 
 impl Surface {
     /// Answers one request.
-    pub(crate) async fn answer<B>(&self, request: Request<B>, from: IpAddr) -> Response<Body>
+    pub(crate) async fn answer<B>(self: &Arc<Self>, request: Request<B>, from: IpAddr) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
@@ -96,7 +96,7 @@ impl Surface {
     }
 
     async fn route<B>(
-        &self,
+        self: &Arc<Self>,
         route: Route,
         request: Request<B>,
         from: IpAddr,
@@ -148,6 +148,13 @@ impl Surface {
             }
             Route::Submit { surface } => {
                 self.submit(surface, request, from).await.map(|json| response(JSON, "no-store", json))
+            }
+            Route::SubmitTogether => {
+                let lines = self.submit_together(request, from).await?;
+                let mut response = Response::new(Body::Together(Box::new(lines)));
+                set(&mut response, header::CONTENT_TYPE, LINES);
+                set(&mut response, header::CACHE_CONTROL, "no-store");
+                Ok(response)
             }
             Route::Fate(id) => self.fate(id).await.map(|json| response(JSON, "no-store", json)),
             Route::Settle(id) => {

@@ -7,12 +7,16 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
+use super::together;
+
 /// A body.
 pub(crate) enum Body {
     /// All of it; taken when sent.
     Full(Option<Bytes>),
     /// Chunks, through a bounded channel; an error cuts the connection, so that a reader never takes a broken stream for a whole one.
     Lines(mpsc::Receiver<Result<Bytes, io::Error>>),
+    /// The answers to submissions of one request.
+    Together(Box<together::Lines>),
 }
 
 impl Body {
@@ -32,6 +36,9 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             Self::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Together(lines) => {
+                lines.poll(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+            }
             Self::Lines(lines) => {
                 lines.poll_recv(context).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
             }
@@ -45,7 +52,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Lines(_) => SizeHint::default(),
+            Self::Lines(_) | Self::Together(_) => SizeHint::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use hallmark_coalition::{
 };
 use hallmark_machine::ClientId;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
 use super::problem::Problem;
@@ -35,6 +35,26 @@ pub fn channel(group: &UniqueId, client: &ClientId, nonce: u64, body: &[u8]) -> 
     bytes.extend(nonce.to_le_bytes());
     bytes.extend(Sha256::digest(body));
     bytes
+}
+
+/// What a request shows for itself, unread.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    authorization: Option<HeaderValue>,
+    proof: Option<Vec<u8>>,
+}
+
+impl Shown {
+    /// By the headers of a single submission.
+    pub(crate) fn by(headers: &HeaderMap) -> Self {
+        let proof = headers.get(PROOF).map(|value| value.as_bytes().to_vec());
+        Self { authorization: headers.get(AUTHORIZATION).cloned(), proof }
+    }
+
+    /// By the headers of several, and the proof of one of them.
+    pub(crate) fn of(headers: &HeaderMap, proof: Option<String>) -> Self {
+        Self { authorization: headers.get(AUTHORIZATION).cloned(), proof: proof.map(String::into_bytes) }
+    }
 }
 
 /// The gate of one committee.
@@ -105,10 +125,10 @@ impl Gate {
         Self::of(TicketValidator::new(), acl)
     }
 
-    /// Whether this request may write as this client. The client of a proven subject is the subject: nobody uses up another's numbers.
+    /// Whether whoever shows this may write as this client. The client of a proven subject is the subject: nobody uses up another's numbers.
     pub(crate) fn judge(
         &self,
-        headers: &HeaderMap,
+        shown: &Shown,
         group: &UniqueId,
         (client, nonce): (&ClientId, u64),
         (scope, body): (&str, &[u8]),
@@ -116,12 +136,12 @@ impl Gate {
         if self.validator.is_empty() {
             return Ok(());
         }
-        let jwt = headers.get(AUTHORIZATION).map(|value| {
+        let jwt = shown.authorization.as_ref().map(|value| {
             let text = value.to_str().unwrap_or_default();
             text.strip_prefix("Bearer ")
                 .ok_or_else(|| Problem::malformed("authorization", "not `Bearer TICKET`"))
         });
-        let proof = headers.get(PROOF).map(|value| read_proof(value.as_bytes()));
+        let proof = shown.proof.as_deref().map(read_proof);
         let request = TicketRequest {
             jwt: jwt.transpose()?,
             proof: proof.transpose()?,

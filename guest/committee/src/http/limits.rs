@@ -20,6 +20,10 @@ pub struct Limits {
     pub head_time: Duration,
     /// Bytes of a submission.
     pub body: usize,
+    /// Submissions of one request.
+    pub together: usize,
+    /// Bytes of such a request.
+    pub together_body: usize,
     /// Time for a body to arrive.
     pub body_time: Duration,
     /// How long a reader may take nothing of what we write.
@@ -56,6 +60,8 @@ impl Default for Limits {
             fields: 48,
             head_time: Duration::from_secs(10),
             body: 48 * 1024,
+            together: 256,
+            together_body: 1 << 20,
             body_time: Duration::from_secs(10),
             stall: Duration::from_secs(20),
             submit_time: Duration::from_secs(20),

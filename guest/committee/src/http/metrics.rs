@@ -21,13 +21,22 @@ const MAX_LABELS: usize = 96;
 pub struct Metrics {
     pub(crate) connections: AtomicUsize,
     pub(crate) followers: AtomicUsize,
-    pub(crate) waiting: AtomicUsize,
+    waiting: AtomicUsize,
     accepted: AtomicU64,
     requests: Labels,
     outcomes: Labels,
     refusals: Labels,
     latency: Histogram<12>,
     bytes: Histogram<6>,
+}
+
+/// A submission that waits for its quorum.
+pub(crate) struct Waits<'m>(&'m AtomicUsize);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A family of counters with one label.
@@ -92,6 +101,12 @@ impl<const N: usize> Histogram<N> {
 }
 
 impl Metrics {
+    /// Counts one until it is dropped.
+    pub(crate) fn wait(&self) -> Waits<'_> {
+        self.waiting.fetch_add(1, Relaxed);
+        Waits(&self.waiting)
+    }
+
     pub(crate) fn connection(&self) {
         self.accepted.fetch_add(1, Relaxed);
     }

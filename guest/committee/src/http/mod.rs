@@ -18,6 +18,7 @@ mod route;
 mod server;
 mod stall;
 mod stream;
+mod together;
 mod write;
 
 pub use engine::EngineService;
@@ -28,6 +29,8 @@ pub use metrics::Metrics;
 pub use problem::{Document, Problem};
 pub use receipt::{OutcomeWord, ReceiptDocument};
 pub use server::Surface;
+pub(crate) use together::AnswerLine;
+pub use together::Record;
 
 /// Header of a submission: who submits, 64 hex digits.
 pub const CLIENT: &str = "hallmark-client";

@@ -99,6 +99,11 @@ impl Problem {
         self.status
     }
 
+    /// Its JSON.
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
     /// What programs compare.
     #[must_use]
     pub fn code(&self) -> &str {

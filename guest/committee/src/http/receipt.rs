@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hallmark_ledger::hash::Hash;
+use hyper::body::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -58,29 +59,41 @@ impl ReceiptDocument {
             checkpoint: None,
         }
     }
+}
 
+/// What a receipt says beside its checkpoint.
+pub(crate) struct Settled {
+    outcome: OutcomeWord,
+    index: u64,
+    entries: u64,
+    leaf: Bytes,
+    proof: Vec<Hash>,
+}
+
+impl Settled {
     /// Reads entry and proof off the ledger. Blocks.
-    fn read(service: &dyn Service, receipt: &Receipt) -> Result<Self, ServiceError> {
+    pub(crate) fn read(service: &dyn Service, receipt: &Receipt) -> Result<Self, ServiceError> {
         let (outcome, entries) = match receipt.outcome {
             Outcome::Committed { entries, .. } => (OutcomeWord::Committed, entries),
             Outcome::Rejected { .. } => (OutcomeWord::Rejected, 1),
             Outcome::Invalid { .. } => (OutcomeWord::Invalid, 1),
         };
         let index = receipt.outcome.index();
-        let ledger = |why: String| ServiceError::Ledger { why };
         let leaf = service.entries(index, 1, 1)?.into_iter().next();
-        let leaf = leaf.ok_or_else(|| ledger(format!("no entry {index} where one was signed")))?;
-        let leaf = String::from_utf8(leaf.into()).map_err(|error| ledger(error.to_string()))?;
-        let leaf = RawValue::from_string(leaf).map_err(|error| ledger(error.to_string()))?;
-        let proof = service.inclusion(index, receipt.checkpoint.checkpoint().size)?;
-        Ok(Self {
-            outcome,
-            index: Some(index),
-            entries: Some(entries),
-            leaf: Some(leaf),
-            proof: Some(proof.path),
-            checkpoint: Some(receipt.checkpoint.note().to_owned()),
-        })
+        let leaf = leaf
+            .ok_or_else(|| ServiceError::Ledger { why: format!("no entry {index} where one was signed") })?;
+        let proof = service.inclusion(index, receipt.checkpoint.checkpoint().size)?.path;
+        Ok(Self { outcome, index, entries, leaf, proof })
+    }
+
+    /// Its fields as JSON, without the braces. An entry is JSON, and stands there byte for byte.
+    pub(crate) fn fields(&self, text: &mut Vec<u8>) -> serde_json::Result<()> {
+        text.extend(b"\"outcome\":");
+        serde_json::to_writer(&mut *text, &self.outcome)?;
+        text.extend(format!(",\"index\":{},\"entries\":{},\"leaf\":", self.index, self.entries).bytes());
+        text.extend(&self.leaf);
+        text.extend(b",\"proof\":");
+        serde_json::to_writer(text, &self.proof)
     }
 }
 
@@ -94,7 +107,17 @@ pub(crate) async fn json(service: &Arc<dyn Service>, receipt: Receipt) -> Result
 /// The JSON of a receipt of just now, whose entry and proof are in memory or were written a moment ago: a thread of its own would cost more than
 /// reading them.
 pub(crate) fn fresh_json(service: &dyn Service, receipt: &Receipt) -> Result<Vec<u8>, Problem> {
-    let document = ReceiptDocument::read(service, receipt)?;
-    let json = serde_json::to_vec(&document);
-    json.map_err(|error| ServiceError::Ledger { why: error.to_string() }.into())
+    let settled = Settled::read(service, receipt)?;
+    let note = receipt.checkpoint.note();
+    let mut text = Vec::with_capacity(settled.leaf.len() + 2 * note.len() + 64 * settled.proof.len());
+    let mut write = || {
+        text.push(b'{');
+        settled.fields(&mut text)?;
+        text.extend(b",\"checkpoint\":");
+        serde_json::to_writer(&mut text, note)?;
+        text.push(b'}');
+        Ok::<_, serde_json::Error>(())
+    };
+    write().map_err(|error| ServiceError::Ledger { why: error.to_string() })?;
+    Ok(text)
 }

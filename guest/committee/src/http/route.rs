@@ -76,6 +76,8 @@ pub(crate) enum Route {
         /// The surface.
         surface: String,
     },
+    /// Commands.
+    SubmitTogether,
     /// What became of a submission.
     Fate(SubmissionId),
     /// The same, and if it is open, that it never be applied.
@@ -134,6 +136,7 @@ impl Route {
                 .map(|node| Self::EvidenceOf { node, collateral: true })?,
             ["metrics"] => get().map(|()| Self::Metrics)?,
             ["status"] => get().map(|()| Self::Status)?,
+            ["submit"] => post().map(|()| Self::SubmitTogether)?,
             ["submit", surface] => {
                 post()?;
                 Self::Submit { surface: decode("surface", surface, MAX_KEY)? }
@@ -167,6 +170,7 @@ impl Route {
             Self::Metrics => "metrics",
             Self::Status => "status",
             Self::Submit { .. } => "submit",
+            Self::SubmitTogether => "submit-together",
             Self::Fate(_) => "fate",
             Self::Settle(_) => "settle",
         }
@@ -187,7 +191,7 @@ fn not_found(path: &str) -> Problem {
         StatusCode::NOT_FOUND,
         "not-found",
         format!("path: there is no {}", printable(path)),
-        "a committee answers /checkpoint /tile/... /consistency /entries /streams/NAME /collections/NAME/KEY /roster /evidence /evidence/NODE /status /metrics, POST /submit/NAME, /fate/EPOCH/CLIENT/NONCE",
+        "a committee answers /checkpoint /tile/... /consistency /entries /streams/NAME /collections/NAME/KEY /roster /evidence /evidence/NODE /status /metrics, POST /submit/NAME, POST /submit, /fate/EPOCH/CLIENT/NONCE",
     )
 }
 

@@ -1,21 +1,23 @@
-//! `POST /submit/{surface}`, `GET` and `POST /fate/...`: the ways in.
+//! `POST /submit/{surface}`, `POST /submit`, `GET` and `POST /fate/...`: the ways in.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
 use hyper::{Request, StatusCode};
 
-use super::gate::{SETTLE, scope};
+use super::gate::{SETTLE, Shown, scope};
 use super::problem::{Problem, printable};
 use super::receipt::{self, ReceiptDocument};
 use super::server::Surface;
+use super::together::{Lines, Record};
 use super::{CLIENT, NONCE};
 use crate::service::{Retirement, SubmissionId};
-use crate::{Fate, Outcome, Submission, SubmitError};
+use crate::{Fate, Outcome, Receipt, Submission, SubmitError};
 use hallmark_machine::ClientId;
 
 impl Surface {
@@ -30,20 +32,64 @@ impl Surface {
         B: HttpBody<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        self.rate(from)?;
-        self.open_for_writes().await?;
-        let taken =
-            |surface: &str| self.service.surfaces().iter().any(|s| s.submit && s.name.as_str() == surface);
-        if !taken(&surface) {
-            let names =
-                self.service.surfaces().iter().filter(|s| s.submit).map(|s| s.name.as_str().to_owned());
-            return Err(unknown_surface(&surface, names.collect()));
-        }
+        self.takes(&surface, from).await?;
         let (client, nonce) = (client(request.headers())?, nonce(request.headers())?);
         let (head, body) = request.into_parts();
-        let body = self.read(&head.headers, body).await?;
-        self.gate.judge(&head.headers, &self.service.group(), (&client, nonce), (&scope(&surface), &body))?;
-        self.client_rate(client)?;
+        let body = self.read(&head.headers, body, self.limits.body).await?.into();
+        let submission = Submission { client, nonce, surface, body };
+        let receipt = self.settled(submission, &Shown::by(&head.headers)).await?;
+        receipt::fresh_json(&*self.service, &receipt)
+    }
+
+    /// Takes commands, and answers each once a quorum has cosigned what became of it.
+    pub(crate) async fn submit_together<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        from: IpAddr,
+    ) -> Result<Lines, Problem>
+    where
+        B: HttpBody<Data = Bytes> + Send,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (head, body) = request.into_parts();
+        let body = self.read(&head.headers, body, self.limits.together_body).await?;
+        let records = Record::read_all(&body, self.limits.together, self.limits.body)?;
+        let submissions = records.into_iter().enumerate().map(|(nth, record)| {
+            let surface = Arc::clone(self);
+            let shown = Shown::of(&head.headers, record.proof);
+            let decided = async move {
+                surface.takes(&record.submission.surface, from).await?;
+                surface.settled(record.submission, &shown).await
+            };
+            let surface = Arc::clone(self);
+            decided
+                .inspect(move |decided| {
+                    if let Err(problem) = decided {
+                        surface.metrics.refusal(problem.code());
+                    }
+                })
+                .map(move |decided| (nth, decided))
+                .boxed()
+        });
+        Ok(Lines::new(Arc::clone(&self.service), submissions))
+    }
+
+    /// Whether a command may be sent to a surface now.
+    async fn takes(&self, surface: &str, from: IpAddr) -> Result<(), Problem> {
+        self.rate(from)?;
+        self.open_for_writes().await?;
+        let mut names = self.service.surfaces().iter().filter(|s| s.submit).map(|s| s.name.as_str());
+        if names.clone().any(|name| name == surface) {
+            return Ok(());
+        }
+        Err(unknown_surface(surface, names.by_ref().map(str::to_owned).collect()))
+    }
+
+    /// What becomes of a submission, under a quorum's cosignatures.
+    async fn settled(&self, submission: Submission, shown: &Shown) -> Result<Receipt, Problem> {
+        let Submission { client, nonce, surface, body } = &submission;
+        self.gate.judge(shown, &self.service.group(), (client, *nonce), (&scope(surface), body))?;
+        self.client_rate(*client)?;
         let _place = self.waiting.try_acquire().map_err(|_| {
             let why = "too many submissions wait for their quorum";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", why, "ask again, or another member")
@@ -51,10 +97,10 @@ impl Surface {
         })?;
         let start = Instant::now();
         let bytes = body.len();
-        self.metrics.waiting.fetch_add(1, Relaxed);
-        let submission = Submission { client, nonce, surface, body: body.into() };
+        // Whoever asked may go away before there is an answer.
+        let waiting = self.metrics.wait();
         let submitted = tokio::time::timeout(self.limits.submit_time, self.service.submit(submission)).await;
-        self.metrics.waiting.fetch_sub(1, Relaxed);
+        drop(waiting);
         let submitted = submitted.unwrap_or(Err(SubmitError::Unclear));
         let word = match &submitted {
             Ok(receipt) => match receipt.outcome {
@@ -67,7 +113,7 @@ impl Surface {
         };
         self.metrics.submission(word, bytes, start.elapsed());
         match submitted {
-            Ok(receipt) => receipt::fresh_json(&*self.service, &receipt),
+            Ok(receipt) => Ok(receipt),
             Err(error) => Err(self.refusal(error).await),
         }
     }
@@ -88,7 +134,7 @@ impl Surface {
     ) -> Result<Vec<u8>, Problem> {
         self.rate(from)?;
         self.known_epoch(id.epoch)?;
-        self.gate.judge(headers, &self.service.group(), (&id.client, id.nonce), (SETTLE, b""))?;
+        self.gate.judge(&Shown::by(headers), &self.service.group(), (&id.client, id.nonce), (SETTLE, b""))?;
         self.client_rate(id.client)?;
         let settled = self.service.settle(id.client, id.nonce);
         match tokio::time::timeout(self.limits.submit_time, settled)
@@ -198,12 +244,11 @@ impl Surface {
     }
 
     /// Reads a body within its size and time.
-    pub(crate) async fn read<B>(&self, headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+    pub(crate) async fn read<B>(&self, headers: &HeaderMap, body: B, most: usize) -> Result<Bytes, Problem>
     where
         B: HttpBody<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let most = self.limits.body;
         let too_large = || {
             let why = format!("body: at most {most} bytes are taken");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why, "submit less at once").close()

@@ -12,6 +12,7 @@ use hallmark_machine::ClientId;
 use hallmark_machine::kv::Pair;
 
 use super::fake::{Fake, Other, committee, operator, serve, start};
+use super::raw::get;
 
 const ME: ClientId = ClientId::new([7; 32]);
 const PUT: &str = "{\"op\":\"put\",\"key\":\"a\",\"value\":\"b\"}";
@@ -68,6 +69,57 @@ async fn an_unclear_outcome_is_found_on_another_member() {
     let unclear = alone.submit(ME, 2, "pairs", PUT).await;
     assert!(matches!(unclear, Err(ClientError::Unclear { nonce: 2, .. })), "{unclear:?}");
     assert_eq!(alone.settle(ME, 2).await.unwrap().decided, Decided::Committed, "it was applied after all");
+}
+
+/// More at a time than there are requests: each is answered with its own proof, and few connections carry them.
+#[tokio::test]
+async fn submissions_that_are_many_share_requests() {
+    let fake = Fake::new();
+    let addresses = three(&fake).await;
+    let of = |addresses: &[SocketAddr]| {
+        let mut options = options();
+        options.prove_every = Duration::from_millis(500);
+        Client::new(fake.committee.clone(), addresses.iter().map(ToString::to_string), options)
+    };
+    let client = of(&addresses);
+    let all = async |client: &Client, nonces: std::ops::Range<u64>| {
+        let one = |nonce: u64| async move {
+            let body = format!("{{\"op\":\"put\",\"key\":\"k{nonce}\",\"value\":\"v\"}}");
+            let receipt = client.submit(ME, nonce, "pairs", body).await.unwrap();
+            assert_eq!(receipt.decided, Decided::Committed);
+            (receipt.entry.key().unwrap().to_owned(), nonce)
+        };
+        let told = futures_util::future::join_all(nonces.map(one)).await;
+        assert!(told.iter().all(|(key, nonce)| *key == format!("k{nonce}")), "each its own");
+    };
+    // The first finds the members.
+    all(&client, 0..1).await;
+    all(&client, 1..301).await;
+    assert_eq!(fake.size(), 305);
+    let metric = async |address, name: &str| {
+        let text = String::from_utf8(get(address, "/metrics").await.body).unwrap();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<u64>().ok());
+        line.unwrap_or_else(|| panic!("no {name} in {text}"))
+    };
+    let together = metric(addresses[0], "hallmark_http_requests_total{route=\"submit-together\"}").await;
+    let alone = metric(addresses[0], "hallmark_http_requests_total{route=\"submit\"}").await;
+    assert!((3..30).contains(&together) && alone == 17, "{together} and {alone} requests");
+    assert!(metric(addresses[0], "hallmark_http_connections_total").await < 24);
+    assert_eq!(metric(addresses[0], "hallmark_submissions_waiting").await, 0);
+    // What one member does not answer, another does; nothing is applied twice.
+    fake.lose_answers.store(true, Relaxed);
+    all(&client, 301..401).await;
+    assert_eq!(fake.size(), 405);
+    // Nor does it matter that the first address is nobody's, or that some who asked have gone.
+    fake.lose_answers.store(false, Relaxed);
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let client = of(&[gone, addresses[0]]);
+    let mut waiting: Vec<_> =
+        (401..501).map(|nonce| Box::pin(client.submit(ME, nonce, "pairs", PUT))).collect();
+    let _ = futures_util::poll!(futures_util::future::join_all(waiting.iter_mut()));
+    drop(waiting);
+    all(&client, 501..601).await;
 }
 
 #[tokio::test]

@@ -84,6 +84,76 @@ async fn a_submission_is_answered_with_its_proof_once_and_the_same() {
 }
 
 #[tokio::test]
+async fn several_submissions_of_one_request_are_answered_each_by_itself() {
+    let fake = Fake::new();
+    let address = start(&fake).await;
+    let one = |surface: &str, nonce: u64, body: &str| {
+        let bytes = body.len();
+        format!(
+            "{{\"surface\":\"{surface}\",\"client\":\"{CLIENT}\",\"nonce\":{nonce},\"bytes\":{bytes}}}\n{body}\n"
+        )
+    };
+    let sent = [
+        one("pairs", 1, &put("a", "x")),
+        one("pears", 2, "{}"),
+        one("pairs", 3, "{\"op\":\"delete\",\"key\":\"no\"}"),
+        one("pairs", 1, &put("a", "x")),
+        one("pairs", 1, &put("a", "y")),
+    ];
+    let answer = request(address, "POST", "/submit", &[], sent.concat().as_bytes()).await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("application/x-ndjson"), "{}", answer.head);
+    let (mut under, mut answers) = (None, std::collections::BTreeMap::new());
+    for line in answer.lines() {
+        match line["nth"].as_u64() {
+            None => under = Some(line["checkpoint"].as_str().unwrap().to_owned()),
+            Some(nth) => assert!(answers.insert(nth, (line, under.clone())).is_none(), "one answer each"),
+        }
+    }
+    assert_eq!(answers.len(), sent.len());
+    for nth in [0, 2, 3] {
+        let (line, under) = &answers[&nth];
+        let signed = verify(&fake, under.as_ref().unwrap());
+        let index = line["index"].as_u64().unwrap();
+        let bytes = fake.entries(index, 1, 1).unwrap().remove(0);
+        assert_eq!(line["leaf"], serde_json::from_slice::<serde_json::Value>(&bytes).unwrap());
+        let path: Vec<Hash> = serde_json::from_value(line["proof"].clone()).unwrap();
+        let proof = Inclusion { index, size: signed.checkpoint().size, path };
+        proof.verify(&leaf(&bytes), &signed.checkpoint().root).unwrap();
+    }
+    let word = |nth: u64| answers[&nth].0["outcome"].as_str().map(str::to_owned);
+    assert_eq!((word(0).as_deref(), word(2).as_deref()), (Some("committed"), Some("rejected")));
+    assert_eq!(answers[&0].0["index"], answers[&3].0["index"], "a retry, beside what it repeats");
+    let refused = |nth: u64| {
+        let line = &answers[&nth].0;
+        (line["status"].as_u64().unwrap(), line["refused"]["code"].as_str().unwrap().to_owned())
+    };
+    assert_eq!((refused(1), refused(4)), ((404, "unknown-surface".into()), (409, "nonce-used".into())));
+    // What cannot be read is not ordered in part.
+    let size = fake.size();
+    let good = one("pairs", 9, &put("z", "z"));
+    let many: String = (0..257).map(|nonce| one("pairs", 100 + nonce, &put("z", "z"))).collect();
+    let large = one("pairs", 9, &"x".repeat(48 * 1024 + 1));
+    for (body, why) in [
+        (String::new(), "body: no submission"),
+        (format!("{good}{{}}\n"), "body: submission 1: missing field"),
+        (good.replace("\"nonce\"", "\"nonse\""), "body: submission 0: unknown field"),
+        (good[..good.len() - 1].to_owned(), "body: submission 0: no newline behind its bytes"),
+        (good[..good.len() - 4].to_owned(), "body: submission 0: bytes: more than there are"),
+        (format!("{good}{{\"surface\""), "body: submission 1: no end of its line"),
+        (large, "body: submission 0: bytes: at most 49152"),
+        (many, "body: submission 256: at most 256 go together"),
+    ] {
+        let no = request(address, "POST", "/submit", &[], body.as_bytes()).await;
+        let json = no.json();
+        assert_eq!((no.status, json["code"].as_str().unwrap()), (400, "malformed"), "{json}");
+        assert!(json["why"].as_str().unwrap().starts_with(why), "{json}");
+    }
+    let oversized = request(address, "POST", "/submit", &[], &vec![b' '; (1 << 20) + 1]).await;
+    assert_eq!((oversized.status, fake.size()), (413, size));
+}
+
+#[tokio::test]
 async fn fates_are_told_and_settled() {
     let fake = Fake::new();
     let address = start(&fake).await;

@@ -72,6 +72,26 @@ async fn only_a_ticket_s_subject_writes_and_only_as_itself() {
     assert_eq!(fake.size(), 4, "nothing was ordered");
     client.submit(me, 1, "pairs", PUT).await.unwrap();
     client.settle(me, 2).await.unwrap();
+    // More than there are requests at a time: they share one ticket, and each has its own proof.
+    let many = (10..110).map(|nonce| client.submit(me, nonce, "pairs", PUT));
+    let many = futures_util::future::join_all(many).await;
+    assert!(many.iter().all(Result::is_ok), "{many:?}");
+    let others = (0..40).map(|nonce| client.submit(ClientId::new([1; 32]), nonce, "pairs", PUT));
+    for refused in futures_util::future::join_all(others).await {
+        assert!(matches!(&refused, Err(ClientError::Refused { status: 403, .. })), "{refused:?}");
+    }
+    let size = fake.size();
+    let head = format!("{{\"surface\":\"pairs\",\"client\":\"{me}\",\"nonce\":900,\"bytes\":{}", PUT.len());
+    let bearer = format!("Bearer {}", ticket(&key, "submit-pairs", NOW - 10));
+    let by_hand = async |proof: &str| {
+        let body = format!("{head}{proof}}}\n{PUT}\n");
+        let answer =
+            request(address, "POST", "/submit", &[("authorization", &bearer)], body.as_bytes()).await;
+        answer.lines()[0]["refused"]["code"].as_str().map(str::to_owned)
+    };
+    assert_eq!(by_hand("").await.as_deref(), Some("ticket-possession"));
+    assert_eq!(by_hand(",\"proof\":\"00\"").await.as_deref(), Some("malformed"));
+    assert_eq!(fake.size(), size);
     assert!(matches!(with(None).settle(me, 3).await, Err(ClientError::Refused { status: 401, .. })));
 }
 
