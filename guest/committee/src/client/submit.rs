@@ -152,7 +152,7 @@ impl Client {
     ) -> Result<ReceiptDocument, ClientError> {
         let _place = match command.asks_fate() {
             true => None,
-            false => match Place::take(endpoint) {
+            false => match Place::take(endpoint, ask.body.len()) {
                 None => return self.along(endpoint, ask, command).await,
                 place => place,
             },

@@ -18,6 +18,8 @@ const ALONE: usize = 16;
 /// Submissions of one request, and bytes of their bodies.
 const TOGETHER: usize = 128;
 const TOGETHER_BYTES: usize = 256 * 1024;
+/// Bytes of a body that goes alone, whoever waits: what is refused for its length must not take others with it.
+const LARGE: usize = 16 * 1024;
 /// Longest line of an answer.
 const LINE: usize = 4 << 20;
 
@@ -50,10 +52,10 @@ impl Crowd {
 }
 
 impl Place {
-    /// A place, if there is one.
-    pub(super) fn take(endpoint: &Arc<Endpoint>) -> Option<Self> {
+    /// A place for a body of so many bytes, if there is one.
+    pub(super) fn take(endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
         let mut state = endpoint.crowd.lock();
-        let free = state.under_way < ALONE;
+        let free = state.under_way < ALONE || bytes > LARGE;
         state.under_way += usize::from(free);
         free.then(|| Self(Arc::clone(endpoint)))
     }
@@ -181,7 +183,7 @@ pub(super) async fn together(
     let (answer, wait) = oneshot::channel();
     endpoint.crowd.lock().waiting.push_back(Waiting { record, authorization, limit, answer });
     // A place may have been given back since: nobody would come for this one.
-    drop(Place::take(endpoint));
+    drop(Place::take(endpoint, 0));
     let lost = |_| Err(ClientError::connection(&endpoint.address, "the request that it went with ended"));
     match tokio::time::timeout(limit, wait).await {
         Ok(answer) => answer.unwrap_or_else(lost),

@@ -57,11 +57,11 @@ impl Record {
         Ok(())
     }
 
-    /// Reads a request's submissions: at most so many, none longer than so many bytes.
+    /// Reads a request's submissions: at most so many.
     ///
     /// # Errors
     /// Which one is malformed, and how.
-    pub fn read_all(mut text: &[u8], most: usize, longest: usize) -> Result<Vec<Self>, Problem> {
+    pub fn read_all(mut text: &[u8], most: usize) -> Result<Vec<Self>, Problem> {
         let mut records = Vec::new();
         while !text.is_empty() {
             let wrong = |why: &dyn std::fmt::Display| {
@@ -74,9 +74,6 @@ impl Record {
                 text.iter().position(|byte| *byte == b'\n').ok_or_else(|| wrong(&"no end of its line"))?;
             let (line, rest) = text.split_at_checked(end).unwrap_or_default();
             let head: Head = serde_json::from_slice(line).map_err(|error| wrong(&error))?;
-            if head.bytes > longest {
-                return Err(wrong(&format_args!("bytes: at most {longest}")));
-            }
             let (body, rest) = rest
                 .get(1..)
                 .and_then(|rest| rest.split_at_checked(head.bytes))

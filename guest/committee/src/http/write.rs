@@ -53,12 +53,16 @@ impl Surface {
     {
         let (head, body) = request.into_parts();
         let body = self.read(&head.headers, body, self.limits.together_body).await?;
-        let records = Record::read_all(&body, self.limits.together, self.limits.body)?;
+        let records = Record::read_all(&body, self.limits.together)?;
         let submissions = records.into_iter().enumerate().map(|(nth, record)| {
             let surface = Arc::clone(self);
             let shown = Shown::of(&head.headers, record.proof);
             let decided = async move {
                 surface.takes(&record.submission.surface, from).await?;
+                // Of itself alone: the others are not too large.
+                if record.submission.body.len() > surface.limits.body {
+                    return Err(too_large(surface.limits.body));
+                }
                 surface.settled(record.submission, &shown).await
             };
             let surface = Arc::clone(self);
@@ -249,10 +253,7 @@ impl Surface {
         B: HttpBody<Data = Bytes> + Send,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let too_large = || {
-            let why = format!("body: at most {most} bytes are taken");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why, "submit less at once").close()
-        };
+        let too_large = || too_large(most).close();
         let length =
             headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap_or_default().parse::<u64>());
         if length.is_some_and(|length| length.map_or(true, |length| length > most as u64)) {
@@ -268,6 +269,11 @@ impl Surface {
             }
         }
     }
+}
+
+fn too_large(most: usize) -> Problem {
+    let why = format!("body: at most {most} bytes are taken");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why, "submit less at once")
 }
 
 pub(crate) fn unknown_surface(surface: &str, names: Vec<String>) -> Problem {

@@ -107,10 +107,20 @@ async fn submissions_that_are_many_share_requests() {
     assert!((3..30).contains(&together) && alone == 17, "{together} and {alone} requests");
     assert!(metric(addresses[0], "hallmark_http_connections_total").await < 24);
     assert_eq!(metric(addresses[0], "hallmark_submissions_waiting").await, 0);
+    // Whose is too large hears so alone.
+    let large = client.submit(ME, 1000, "pairs", vec![b' '; 2 << 20]);
+    let small = all(&client, 1100..1200);
+    let (large, ()) = futures_util::future::join(large, small).await;
+    assert!(matches!(&large, Err(ClientError::Refused { status: 413, .. })), "{large:?}");
+    let large: Vec<_> = (1200..1240).map(|n| client.submit(ME, n, "pairs", vec![b' '; 50 << 10])).collect();
+    let (large, ()) =
+        futures_util::future::join(futures_util::future::join_all(large), all(&client, 1300..1400)).await;
+    assert!(large.iter().all(|no| matches!(no, Err(ClientError::Refused { status: 413, .. }))), "{large:?}");
+    assert_eq!(fake.size(), 505);
     // What one member does not answer, another does; nothing is applied twice.
     fake.lose_answers.store(true, Relaxed);
     all(&client, 301..401).await;
-    assert_eq!(fake.size(), 405);
+    assert_eq!(fake.size(), 605);
     // Nor does it matter that the first address is nobody's, or that some who asked have gone.
     fake.lose_answers.store(false, Relaxed);
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
