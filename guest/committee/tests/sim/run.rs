@@ -21,6 +21,10 @@ use super::network::{set_folder, set_lag};
 use super::plan::{Act, Plan};
 use super::trace::Trace;
 
+/// How long members are left alone at the end, in milliseconds, and how long where they do not agree by then.
+const PEACE: u64 = 2_000;
+const LONGEST_PEACE: u64 = 10_000;
+
 /// Longest run, in virtual milliseconds.
 const MOST: u64 = 90_000;
 /// No growth of the cosigned ledger for so long, with clients waiting, and the operators recover.
@@ -374,8 +378,9 @@ impl Driver<'_> {
             self.look();
             self.operate(calm);
             if calm && self.settled() {
-                after += 1;
-                if after * TICK > 2_000 {
+                after += TICK;
+                // A member that was cut off comes back with a later term and a shorter log, and may spoil more than one election.
+                if after > PEACE && (self.agreed() || after > LONGEST_PEACE) {
                     return;
                 }
             }
@@ -389,6 +394,15 @@ impl Driver<'_> {
     /// Clients know what they wanted to know, and every slot has its member.
     fn settled(&self) -> bool {
         self.world.with(|shared| shared.clerks_done == self.plan.clerks && shared.up.len() == self.plan.n)
+    }
+
+    /// Every member knows the same checkpoint.
+    fn agreed(&self) -> bool {
+        self.world.with(|shared| {
+            let mut sizes = shared.up.values().map(|up| up.engine.status().cosigned);
+            let first = sizes.next();
+            sizes.all(|size| Some(size) == first)
+        })
     }
 
     /// Mends everything.
