@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::ClientError;
 use super::connection::{Ask, Endpoint};
-use crate::http::{AnswerLine, OutcomeWord, ReceiptDocument, Record};
+use crate::http::{AnswerLine, ReceiptDocument, Record};
 
 /// Requests of submissions at a time.
 const ALONE: usize = 16;
@@ -158,10 +158,11 @@ impl Place {
             *under = line.checkpoint;
         }
         let Some(to) = line.nth.and_then(|nth| open.get_mut(nth)).and_then(Option::take) else { return };
-        let answer = match (line.refused, line.status) {
-            (Some(document), status) => Err(ClientError::refused(status.unwrap_or(500), document)),
-            (None, _) => Ok(ReceiptDocument {
-                outcome: line.outcome.unwrap_or(OutcomeWord::Pending),
+        let answer = match (line.refused, line.outcome) {
+            (Some(document), _) => Err(ClientError::refused(line.status.unwrap_or(500), document)),
+            (None, None) => Err(ClientError::unproven(&self.0.address, "receipt", "no outcome")),
+            (None, Some(outcome)) => Ok(ReceiptDocument {
+                outcome,
                 index: line.index,
                 entries: line.entries,
                 leaf: line.leaf,

@@ -151,10 +151,7 @@ impl Surface {
             }
             Route::SubmitTogether => {
                 let lines = self.submit_together(request, from).await?;
-                let mut response = Response::new(Body::Together(Box::new(lines)));
-                set(&mut response, header::CONTENT_TYPE, LINES);
-                set(&mut response, header::CACHE_CONTROL, "no-store");
-                Ok(response)
+                Ok(headed(LINES, "no-store", Body::Together(Box::new(lines))))
             }
             Route::Fate(id) => self.fate(id).await.map(|json| response(JSON, "no-store", json)),
             Route::Settle(id) => {
@@ -247,10 +244,7 @@ impl Surface {
         let wanted = Wanted { surface, from, limit: (!follow).then_some(most), proofs };
         let body =
             stream::lines(Arc::clone(&self.service), Arc::clone(&self.index), &self.limits, wanted, place);
-        let mut response = Response::new(body);
-        set(&mut response, header::CONTENT_TYPE, LINES);
-        set(&mut response, header::CACHE_CONTROL, "no-store");
-        Ok(response)
+        Ok(headed(LINES, "no-store", body))
     }
 
     async fn collection(
@@ -308,7 +302,11 @@ fn json(value: &impl Serialize) -> Result<Response<Body>, Problem> {
 }
 
 fn response(kind: &'static str, cache: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::full(body));
+    headed(kind, cache, Body::full(body))
+}
+
+fn headed(kind: &'static str, cache: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     set(&mut response, header::CONTENT_TYPE, kind);
     set(&mut response, header::CACHE_CONTROL, cache);
     response

@@ -38,7 +38,7 @@ pub fn channel(group: &UniqueId, client: &ClientId, nonce: u64, body: &[u8]) -> 
 }
 
 /// What a request shows for itself, unread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Shown {
     authorization: Option<HeaderValue>,
     proof: Option<Vec<u8>>,

@@ -173,7 +173,10 @@ fn json(error: &serde_json::Error) -> ServiceError {
     ServiceError::Ledger { why: error.to_string() }
 }
 
-fn checkpoint_line(text: &mut Vec<u8>, checkpoint: &SignedCheckpoint) -> Result<(), serde_json::Error> {
+pub(crate) fn checkpoint_line(
+    text: &mut Vec<u8>,
+    checkpoint: &SignedCheckpoint,
+) -> Result<(), serde_json::Error> {
     text.extend(b"{\"checkpoint\":");
     serde_json::to_writer(&mut *text, checkpoint.note())?;
     text.extend(b"}\n");

@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 
 use super::problem::{Document, Problem};
 use super::receipt::{OutcomeWord, Settled};
+use super::stream::checkpoint_line;
 use crate::service::Service;
 use crate::{Receipt, Submission};
 
@@ -158,9 +159,7 @@ impl Lines {
         match settled {
             Ok((settled, checkpoint)) => {
                 if self.under.as_ref().is_none_or(|under| under.note() != checkpoint.note()) {
-                    text.extend(b"{\"checkpoint\":");
-                    serde_json::to_writer(&mut *text, checkpoint.note())?;
-                    text.extend(b"}\n");
+                    checkpoint_line(text, &checkpoint)?;
                     self.under = Some(checkpoint);
                 }
                 text.extend(format!("{{\"nth\":{nth},").bytes());

@@ -57,36 +57,41 @@ impl Surface {
         let submissions = records.into_iter().enumerate().map(|(nth, record)| {
             let surface = Arc::clone(self);
             let shown = Shown::of(&head.headers, record.proof);
-            let decided = async move {
-                surface.takes(&record.submission.surface, from).await?;
-                // Of itself alone: the others are not too large.
-                if record.submission.body.len() > surface.limits.body {
-                    return Err(too_large(surface.limits.body));
+            async move {
+                let decided = surface.one_of_several(record.submission, &shown, from).await;
+                if let Err(problem) = &decided {
+                    surface.metrics.refusal(problem.code());
                 }
-                surface.settled(record.submission, &shown).await
-            };
-            let surface = Arc::clone(self);
-            decided
-                .inspect(move |decided| {
-                    if let Err(problem) = decided {
-                        surface.metrics.refusal(problem.code());
-                    }
-                })
-                .map(move |decided| (nth, decided))
-                .boxed()
+                (nth, decided)
+            }
+            .boxed()
         });
         Ok(Lines::new(Arc::clone(&self.service), submissions))
+    }
+
+    async fn one_of_several(
+        &self,
+        submission: Submission,
+        shown: &Shown,
+        from: IpAddr,
+    ) -> Result<Receipt, Problem> {
+        self.takes(&submission.surface, from).await?;
+        // It is refused alone: the others are not too large.
+        if submission.body.len() > self.limits.body {
+            return Err(too_large(self.limits.body));
+        }
+        self.settled(submission, shown).await
     }
 
     /// Whether a command may be sent to a surface now.
     async fn takes(&self, surface: &str, from: IpAddr) -> Result<(), Problem> {
         self.rate(from)?;
         self.open_for_writes().await?;
-        let mut names = self.service.surfaces().iter().filter(|s| s.submit).map(|s| s.name.as_str());
+        let names = self.service.surfaces().iter().filter(|s| s.submit).map(|s| s.name.as_str());
         if names.clone().any(|name| name == surface) {
             return Ok(());
         }
-        Err(unknown_surface(surface, names.by_ref().map(str::to_owned).collect()))
+        Err(unknown_surface(surface, names.map(str::to_owned).collect()))
     }
 
     /// What becomes of a submission, under a quorum's cosignatures.

@@ -29,7 +29,7 @@ pub struct Storage {
     tail: usize,
 }
 
-/// Bytes for what was appended last. A member holds as much in memory; to make rows of it takes some ten milliseconds.
+/// Bytes for what was appended last. A member holds as much in memory, and signs nothing while it makes rows of it.
 const TAIL: usize = 2 << 20;
 /// In simulations, which are to see it full.
 const SHORT_TAIL: usize = 16 << 10;

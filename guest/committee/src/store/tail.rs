@@ -1,7 +1,7 @@
 //! What was appended last: groups of records in front of redb's part of the file.
 //!
-//! A transaction of redb copies every page on the way to a row, in two tables and in those that it keeps for itself: where commands come one by one,
-//! a third of a member's time and a flush of scattered pages. So appends go behind each other into a region of a fixed length, each group with one
+//! A transaction of redb copies every page on the way to a row, in two tables and in those that it keeps for itself: with its flush 28 % of a leader's time
+//! where commands come one by one. So appends go behind each other into a region of a fixed length, each group with one
 //! flush of a page or two, and become rows together: when the region is full, or with whatever else is written.
 //!
 //! The transaction that makes rows of them also counts the generation up. Records of another generation are none, so nothing is erased, and what was

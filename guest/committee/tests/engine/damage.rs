@@ -5,11 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
-use hallmark_committee::DiskState;
+use hallmark_committee::{DiskState, Storage};
 use hallmark_ledger::hash::Hash;
 use hallmark_ledger::store::LogDir;
 use hallmark_machine::kv::Kv;
+use redb::StorageBackend;
+use redb::backends::FileBackend;
 
 use super::group::{Group, eventually, leader};
 
@@ -27,13 +30,19 @@ impl Chance {
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
-    /// A place in a file; every third is in its header, where redb keeps what leads to all else.
+    /// A place in a file; every fourth is in the region of what was appended last, another in redb's header, which leads to all else.
     fn place(&mut self, length: usize) -> usize {
-        if self.below(3) == 0 { self.below(length.min(512)) } else { self.below(length) }
+        match self.below(4) {
+            0 => self.below(length.min(4096)),
+            1 => REGION.min(length - 1) + self.below(length.saturating_sub(REGION).clamp(1, 512)),
+            _ => self.below(length),
+        }
     }
 }
 
 const PAGE: usize = 4096;
+/// Bytes in front of redb's part.
+const REGION: usize = 16 << 10;
 
 fn damage(bytes: &mut Vec<u8>, seed: u64) -> &'static str {
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -85,6 +94,11 @@ fn damage(bytes: &mut Vec<u8>, seed: u64) -> &'static str {
 fn group() -> Group {
     let mut group = Group::new(1, 1);
     group.limits.snapshot_entries = 40;
+    // Files with a short region: in a long one most damage would fall on what was never written.
+    group.storage = Storage::simulated(|path| {
+        let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        Ok(Box::new(FileBackend::new(file).map_err(io::Error::other)?) as Box<dyn StorageBackend>)
+    });
     group
 }
 
@@ -149,6 +163,7 @@ fn read_all(folder: &Path) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_file_is_found_out_or_holds_what_was_written() {
     let (whole, roots) = disk().await;
+    assert_eq!(whole[8..16], (REGION as u64).to_le_bytes(), "the header names the region");
     let mut counts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     let mut ended = 0;
     for first in (0..CASES).step_by(usize::try_from(TOGETHER).unwrap()) {
